@@ -1,0 +1,35 @@
+"""The one exception that is a message to the user rather than a bug."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Something the user can put right.
+
+    Args:
+        what: what happened, one sentence without a full stop.
+        where: the file, key or address it happened at; may be empty.
+        do: what to type or change next; may be empty.
+
+    The command line prints the message alone and exits with status 1.
+    """
+
+    def __init__(self, what: str, where: str = "", do: str = "") -> None:
+        self.what, self.where, self.do = what, where, do
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  where: {self.where}")
+        if self.do:
+            lines.append(f"  do:    {self.do}")
+        return "\n".join(lines)
+
+
+def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
+    """The known word that a misspelt one probably means, or an empty string."""
+    from difflib import get_close_matches
+
+    matches = get_close_matches(word, known, n=1, cutoff=0.5)
+    return matches[0] if matches else ""

@@ -1,0 +1,140 @@
+"""What one stage is given, and the receipt of what it made.
+
+A job is a *slice*: the stage's wildcards, the settings that it may see, a digest of its code
+and the digests of the slices upstream. A receipt repeats the slice and adds the checksum of
+every file made. Receipts are small, deterministic (no times), and are the edges of the DAG.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from radpipe.errors import UserError
+from radpipe.files import sha256, write_json
+from radpipe.settings import Resources, Section, section
+
+S = TypeVar("S", bound=Section)
+
+
+def canonical(value: Any) -> str:
+    """The one JSON text of a value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def digest(text: str) -> str:
+    """Short identity of a canonical text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The results of one target: where they lie and the receipt that vouches for them."""
+
+    path: Path
+    receipt: Path
+
+    def file(self, name: str, verify: bool = True) -> Path:
+        """A file of the target, its checksum compared with the receipt.
+
+        Raises:
+            UserError: the file is missing or differs from what its stage wrote.
+        """
+        path = self.path / name
+        if not self.receipt.is_file():
+            raise UserError(
+                "a result is missing", str(self.receipt), "run: snakemake --cores all all"
+            )
+        entry = json.loads(self.receipt.read_text())["files"].get(name)
+        if entry is None:
+            raise UserError(f"the receipt does not name {name}", str(self.receipt))
+        if not path.is_file():
+            raise UserError(
+                "a result is missing", str(path), f"bring it back: dvc checkout {path}"
+            )
+        if verify and (path.stat().st_size != entry["bytes"] or sha256(path) != entry["sha256"]):
+            raise UserError(
+                "the file is damaged: its checksum is not the one in its receipt",
+                str(path),
+                f"delete it, then: dvc checkout, or snakemake --cores all {self.receipt}",
+            )
+        return path
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of one stage."""
+
+    stage: str
+    wildcards: dict[str, str]
+    settings: dict[str, Any]
+    upstream: dict[str, dict[str, Any]]
+    text: str
+    root: Path
+    resources: Resources
+    device: str = "cpu"
+    threads: int = 1
+    log: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_slice(cls, text: str, root: Path, resources: Resources, **machine: Any) -> Job:
+        """Read a slice's canonical JSON."""
+        raw = json.loads(text)
+        return cls(
+            stage=raw["stage"],
+            wildcards=raw["wildcards"],
+            settings=raw["settings"],
+            upstream=raw["upstream"],
+            text=canonical(raw),
+            root=root,
+            resources=resources,
+            **machine,
+        )
+
+    @property
+    def digest(self) -> str:
+        """Identity of the slice."""
+        return digest(self.text)
+
+    def section(self, key: str, model: type[S]) -> S:
+        """A part of the slice's settings, typed."""
+        parsed: S = section(model, self.settings[key], key)
+        return parsed
+
+    def folders(self, stage: str, **wildcards: str) -> list[Folder]:
+        """Results upstream of one stage, in slice order, restricted by wildcards."""
+        return [
+            Folder(self.root / entry["folder"], self.root / entry["receipt"])
+            for entry in self.upstream.values()
+            if entry["stage"] == stage and wildcards.items() <= entry["wildcards"].items()
+        ]
+
+    def folder(self, stage: str, **wildcards: str) -> Folder:
+        """The one result upstream of a stage."""
+        (found,) = self.folders(stage, **wildcards)
+        return found
+
+    @property
+    def resume(self) -> Path:
+        """Where unfinished work of exactly this slice is kept; removed on success."""
+        return self.root / ".radpipe" / "resume" / self.digest
+
+    def finish(self, out: Path, receipt: Path, files: list[str], **facts: Any) -> None:
+        """Write the receipt: the last act of a stage.
+
+        Args:
+            out: folder of the files.
+            receipt: where the receipt goes.
+            files: names relative to `out`, each checksummed.
+            facts: deterministic facts worth keeping (counts, network evaluations, weights used).
+        """
+        entries = {
+            name: {"sha256": sha256(out / name), "bytes": (out / name).stat().st_size}
+            for name in files
+        }
+        write_json(
+            receipt, {"slice": json.loads(self.text), "files": entries, "facts": facts}
+        )

@@ -1,0 +1,390 @@
+"""The one DAG: which stages there are, what each may see, and what each stands on.
+
+Snakemake's rules take their inputs and their single parameter, the slice, from here; so the
+edges of the rule graph and the edges between slices cannot differ. A slice holds the settings
+that the stage may see, a digest of its code, and the digests of the slices upstream: whatever
+changes upstream makes every downstream job stale by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+from radpipe import job
+from radpipe.ablations import variant_changes
+from radpipe.codedigest import code_digest
+from radpipe.errors import UserError
+from radpipe.settings import Settings, get
+
+DEFAULT = "default"
+SETS = ("train.zip", "val.zip", "test.zip")
+
+
+@dataclass(frozen=True)
+class Target:
+    """One result: a stage and its wildcards."""
+
+    stage: str
+    wildcards: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, stage: str, **wildcards: str) -> Target:
+        return cls(stage, tuple(sorted(wildcards.items())))
+
+    def __getitem__(self, name: str) -> str:
+        return dict(self.wildcards)[name]
+
+    def __str__(self) -> str:
+        return f"{self.stage}:" + ",".join(f"{k}={v}" for k, v in self.wildcards)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A kind of target.
+
+    Attributes:
+        folder: where its files go, with wildcards.
+        files: big files, inputs by existence only (their receipt stands for their content).
+        extras: small measured or readable files that nothing depends on through a checksum.
+        receipt: the receipt's name in the folder.
+        keys: dotted settings that it may see, `{wildcard}` filled in.
+        modules: its code.
+        upstream: what it stands on.
+    """
+
+    folder: str
+    files: tuple[str, ...]
+    keys: tuple[str, ...]
+    modules: tuple[str, ...]
+    upstream: Callable[[Pipeline, Target], list[Target]]
+    extras: tuple[str, ...] = ()
+    receipt: str = "receipt.json"
+
+    def outputs(self) -> dict[str, str]:
+        """Named output patterns for a Snakemake rule."""
+        names = (self.receipt, *self.files, *self.extras)
+        return {
+            name.split("/")[-1].replace("{", "").replace("}", "").replace(".", "_"): (
+                f"{self.folder}/{name}"
+            )
+            for name in names
+        }
+
+
+def _nothing(pipeline: Pipeline, target: Target) -> list[Target]:
+    return []
+
+
+def _data(pipeline: Pipeline, target: Target) -> list[Target]:
+    return [Target.of("data", dataset=target["dataset"])]
+
+
+def _rad(pipeline: Pipeline, target: Target) -> list[Target]:
+    dataset = target["dataset"]
+    masks = pipeline.resolved(dataset, target["variant"]).masks.training
+    shards = (str(shard) for shard in range(masks.shards))
+    bank = [Target.of("bank", dataset=dataset, family=masks.family, shard=s) for s in shards]
+    return [*_data(pipeline, target), Target.of("base", dataset=dataset), *bank]
+
+
+def _sample(pipeline: Pipeline, target: Target) -> list[Target]:
+    holes = Target.of("holes", dataset=target["dataset"], mask=target["mask"])
+    weights = pipeline.weights(target["dataset"], target["method"])
+    return [*_data(pipeline, target), holes, *weights]
+
+
+def _evaluate(pipeline: Pipeline, target: Target) -> list[Target]:
+    cell = {name: target[name] for name in ("dataset", "method", "mask")}
+    dataset = target["dataset"]
+    count = pipeline.resolved(dataset).resources.sample_shards
+    shards = [Target.of("sample", **cell, shard=str(shard)) for shard in range(count)]
+    holes = Target.of("holes", dataset=dataset, mask=target["mask"])
+    return [*_data(pipeline, target), holes, Target.of("reference", dataset=dataset), *shards]
+
+
+def _timing(pipeline: Pipeline, target: Target) -> list[Target]:
+    dataset = target["dataset"]
+    methods = pipeline.settings.run.methods
+    weights = [w for method in methods for w in pipeline.weights(dataset, method)]
+    mask = pipeline.settings.run.masks[0]
+    holes = Target.of("holes", dataset=dataset, mask=mask)
+    return [*_data(pipeline, target), holes, *dict.fromkeys(weights)]
+
+
+def _report(pipeline: Pipeline, target: Target) -> list[Target]:
+    from radpipe.report import load
+
+    return load(target.stage, target["name"]).needs(pipeline)
+
+
+_EVALUATION = ("evaluation.images", "evaluation.split")
+STAGES: dict[str, Stage] = {
+    "data": Stage(
+        folder="results/data/{dataset}",
+        files=SETS,
+        extras=("manifest.csv",),
+        keys=("seed", "datasets.{dataset}.size", "datasets.{dataset}.data"),
+        modules=("stages.data", "data.{dataset}"),
+        upstream=_nothing,
+    ),
+    "bank": Stage(
+        folder="results/masks/{dataset}/bank/{family}",
+        files=("{shard}.zip",),
+        receipt="{shard}.json",
+        keys=("seed", "datasets.{dataset}.size", "masks.training.count", "masks.training.shards"),
+        modules=("stages.bank", "masks.{family}"),
+        upstream=_nothing,
+    ),
+    "holes": Stage(
+        folder="results/masks/{dataset}/{mask}",
+        files=("holes.zip",),
+        keys=("seed", "datasets.{dataset}.size", *_EVALUATION),
+        modules=("stages.holes", "masks.{mask}"),
+        upstream=_data,
+    ),
+    "base": Stage(
+        folder="results/checkpoints/{dataset}/base",
+        files=("model.safetensors",),
+        extras=("loss.csv",),
+        keys=(
+            "seed",
+            "datasets.{dataset}.size",
+            "datasets.{dataset}.model",
+            "datasets.{dataset}.base",
+            "training.base",
+        ),
+        modules=("stages.base",),
+        upstream=_data,
+    ),
+    "rad": Stage(
+        folder="results/checkpoints/{dataset}/rad/{variant}",
+        files=("adapter/adapter_model.safetensors", "adapter/adapter_config.json"),
+        extras=("loss.csv",),
+        keys=("seed", "datasets.{dataset}.size", "datasets.{dataset}.model", "training.rad"),
+        modules=("stages.rad",),
+        upstream=_rad,
+    ),
+    "lama": Stage(
+        folder="results/checkpoints/{dataset}/lama",
+        files=("generator.safetensors",),
+        extras=("loss.csv",),
+        keys=("seed", "datasets.{dataset}.size", "training.lama"),
+        modules=("stages.lama",),
+        upstream=_data,
+    ),
+    "sample": Stage(
+        folder="results/samples/{dataset}/{method}/{mask}",
+        files=("{shard}.zip",),
+        extras=("{shard}.csv",),
+        receipt="{shard}.json",
+        keys=(
+            "seed",
+            "datasets.{dataset}.size",
+            "resources.sample_shards",
+            "inpainters.{inpainter}",
+            *_EVALUATION,
+        ),
+        modules=("stages.sample", "inpainters.{inpainter}"),
+        upstream=_sample,
+    ),
+    "reference": Stage(
+        folder="results/metrics/{dataset}/reference",
+        files=("features.npz",),
+        keys=("evaluation.metrics", "evaluation.reference", "evaluation.fd_size"),
+        modules=("stages.reference",),
+        upstream=_data,
+    ),
+    "evaluate": Stage(
+        folder="results/metrics/{dataset}/{method}/{mask}",
+        files=("features.npz",),
+        extras=("scores.csv", "metrics.json"),
+        keys=("seed", "evaluation"),
+        modules=("stages.evaluate",),
+        upstream=_evaluate,
+    ),
+    "timing": Stage(
+        folder="results/metrics/{dataset}/timing",
+        files=(),
+        extras=("timing.csv",),
+        keys=("seed", "datasets.{dataset}.size", "timing", "run.methods", "inpainters"),
+        modules=("stages.timing", "inpainters.{methods}"),
+        upstream=_timing,
+    ),
+    "table": Stage(
+        folder="results/tables",
+        files=(),
+        extras=("{name}.csv", "{name}.md", "{name}.tex"),
+        receipt=".receipts/{name}.json",
+        keys=("{report}",),
+        modules=("stages.report", "report.tables.{name}"),
+        upstream=_report,
+    ),
+    "figure": Stage(
+        folder="results/figures",
+        files=(),
+        extras=("{name}.png", "{name}.pdf", "{name}.csv"),
+        receipt=".receipts/{name}.json",
+        keys=("{report}",),
+        modules=("stages.report", "report.figures.{name}"),
+        upstream=_report,
+    ),
+}
+
+
+class Pipeline:
+    """The DAG for one set of settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        # per instance, so that two settings in one process never share a cache
+        self.slice = lru_cache(maxsize=None)(self._slice)
+        self.digest = lru_cache(maxsize=None)(lambda target: job.digest(self.slice(target)))
+        self.upstream = lru_cache(maxsize=None)(self._upstream)
+        self.resolved = lru_cache(maxsize=None)(self._resolved)
+
+    def _resolved(self, dataset: str, variant: str = DEFAULT) -> Settings:
+        changes = {} if variant == DEFAULT else variant_changes(variant)
+        return self.settings.resolve(dataset, changes)
+
+    def _upstream(self, target: Target) -> list[Target]:
+        return STAGES[target.stage].upstream(self, target)
+
+    def weights(self, dataset: str, method: str) -> list[Target]:
+        """The checkpoints that a method runs on."""
+        from radpipe.inpainters import load
+
+        name, _, variant = method.partition("@")
+        requires = load(name).requires
+        if requires is None:
+            return []
+        if requires == "rad":
+            trained = self.trained_variant(dataset, variant or DEFAULT)
+            base = Target.of("base", dataset=dataset)
+            return [base, Target.of("rad", dataset=dataset, variant=trained)]
+        return [Target.of(requires, dataset=dataset)]
+
+    def trained_variant(self, dataset: str, variant: str) -> str:
+        """A variant that changes nothing in the training shares the default's weights."""
+        own, default = self.resolved(dataset, variant), self.resolved(dataset)
+        same = own.training.rad == default.training.rad and own.masks == default.masks
+        return DEFAULT if same else variant
+
+    def _slice(self, target: Target) -> str:
+        stage, wildcards = STAGES[target.stage], dict(target.wildcards)
+        settings, names = self._view(target), self._names(target)
+        values: dict[str, Any] = {}
+        for key in self._keys(target, stage, names):
+            short = key.replace(f"datasets.{wildcards.get('dataset')}.", "")
+            values[short] = self._value(settings, key)
+        modules = [m for pattern in stage.modules for m in self._modules(pattern, names)]
+        upstream = {str(t): self._reference(t) for t in self.upstream(target)}
+        return job.canonical(
+            {
+                "stage": target.stage,
+                "wildcards": wildcards,
+                "settings": values,
+                "code": code_digest(*modules),
+                "upstream": upstream,
+            }
+        )
+
+    def _view(self, target: Target) -> Settings:
+        """The settings as this target sees them: its data set's, with its variant's changes."""
+        wildcards = dict(target.wildcards)
+        if "dataset" not in wildcards:
+            return self.settings
+        variant = wildcards.get("variant") or wildcards.get("method", "").partition("@")[2]
+        return self.resolved(wildcards["dataset"], variant or DEFAULT)
+
+    def _names(self, target: Target) -> dict[str, str]:
+        names = dict(target.wildcards)
+        if "method" in names:
+            names["inpainter"] = names["method"].partition("@")[0]
+        return names
+
+    def _keys(self, target: Target, stage: Stage, names: dict[str, str]) -> list[str]:
+        if stage.keys == ("{report}",):
+            from radpipe.report import load
+
+            return list(load(target.stage, target["name"]).KEYS)
+        return [key.format(**names) for key in stage.keys]
+
+    def _value(self, settings: Settings, key: str) -> Any:
+        """A setting as plain JSON; inpainters' with their defaults filled in."""
+        if key == "inpainters":
+            return {m: self._value(settings, f"inpainters.{m}") for m in settings.run.methods}
+        if key.startswith("inpainters."):
+            return settings.inpainter(key.partition(".")[2]).model_dump(mode="json")
+        return get(settings.model_dump(mode="json"), key)
+
+    def _modules(self, pattern: str, names: dict[str, str]) -> list[str]:
+        if "{methods}" in pattern:
+            return [pattern.format(methods=m) for m in self.settings.run.methods]
+        return [pattern.format(**names)]
+
+    def _reference(self, target: Target) -> dict[str, Any]:
+        """How a slice names another: enough to find its files."""
+        wildcards = dict(target.wildcards)
+        folder = STAGES[target.stage].folder.format(**wildcards)
+        receipt = f"{folder}/{STAGES[target.stage].receipt.format(**wildcards)}"
+        return {
+            "stage": target.stage,
+            "wildcards": wildcards,
+            "folder": folder,
+            "receipt": receipt,
+            "slice": self.digest(target),
+        }
+
+    def receipts(self, target: Target) -> list[str]:
+        """Receipts that a target's job depends on."""
+        return [str(self._reference(t)["receipt"]) for t in self.upstream(target)]
+
+    def big_files(self, target: Target) -> list[str]:
+        """Big files that must exist for a target's job; their time stamps do not matter."""
+        found = []
+        for upstream in self.upstream(target):
+            stage, wildcards = STAGES[upstream.stage], dict(upstream.wildcards)
+            found += [f"{stage.folder}/{name}".format(**wildcards) for name in stage.files]
+        return found
+
+    @cached_property
+    def cells(self) -> list[Target]:
+        """The main comparison: data sets x methods x masks."""
+        run = self.settings.run
+        return [
+            Target.of("evaluate", dataset=d, method=m, mask=k)
+            for d in run.datasets
+            for m in run.methods
+            for k in run.masks
+        ]
+
+    def report_targets(self) -> list[Target]:
+        """Every table and figure of the current settings."""
+        from radpipe.report import names
+
+        return [Target.of(kind, name=n) for kind in ("table", "figure") for n in names(kind)]
+
+    def walk(self, targets: list[Target]) -> Iterator[Target]:
+        """All targets that some targets stand on, themselves included, each once, inputs first."""
+        seen: dict[Target, None] = {}
+
+        def visit(target: Target) -> None:
+            if target in seen:
+                return
+            for upstream in self.upstream(target):
+                visit(upstream)
+            seen[target] = None
+
+        for target in targets:
+            visit(target)
+        yield from seen
+
+    def target_of(self, stage: str, wildcards: dict[str, str]) -> Target:
+        """A target from Snakemake's wildcards, refused if the settings do not know it."""
+        dataset = wildcards.get("dataset")
+        if dataset is not None and dataset not in self.settings.datasets:
+            raise UserError(f"`{dataset}` is no data set of params.yaml", f"target {stage}")
+        return Target.of(stage, **wildcards)

@@ -1,0 +1,40 @@
+"""Progress bars with a rate and an ETA, and log lines, both on the standard error stream."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+
+@contextmanager
+def bar(total: int, what: str, unit: str = "images", start: int = 0) -> Iterator[tqdm]:
+    """A progress bar; without a terminal it prints a line every 20 seconds instead of redrawing.
+
+    Args:
+        total: units of work in all.
+        what: left of the bar.
+        unit: what is counted.
+        start: units that an earlier run has done.
+    """
+    terminal = sys.stderr.isatty()
+    with tqdm(
+        total=total,
+        initial=start,
+        desc=what,
+        unit=f" {unit}",
+        mininterval=0.2 if terminal else 20,
+        dynamic_ncols=terminal,
+        ncols=None if terminal else 100,
+        bar_format=None if terminal else "{desc}: {n_fmt}/{total_fmt} {rate_fmt} ETA {remaining}\n",
+    ) as progress:
+        yield progress
+
+
+def setup_logging() -> None:
+    """Log lines of the library go to the standard error stream, bare."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("radpipe").setLevel(logging.INFO)

@@ -1,0 +1,312 @@
+"""params.yaml as frozen, typed settings; the only settings there are.
+
+Unknown keys are refused with the nearest valid name. A data set may name `overrides`:
+sets of changed values (section `overrides` of params.yaml) that hold for that data set
+only, so that one file carries the small default run and the paper's.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from radpipe.errors import UserError, nearest
+
+PARAMS = Path("params.yaml")
+
+
+class Section(BaseModel):
+    """A part of params.yaml: frozen, strict types, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Run(Section):
+    """What is computed."""
+
+    datasets: tuple[str, ...] = Field(min_length=1, description="entries of `datasets`")
+    methods: tuple[str, ...] = Field(min_length=1, description="files of inpainters/")
+    masks: tuple[str, ...] = Field(min_length=1, description="files of masks/")
+    ablations: tuple[str, ...] = Field(description="files of ablations/")
+
+
+class Model(Section):
+    """Architecture of the ADM U-Net (attention in feature-map sizes, as the paper counts)."""
+
+    channels: int = Field(ge=8, description="base channels")
+    res_blocks: int = Field(ge=1, description="residual blocks per resolution")
+    channel_mult: tuple[int, ...] = Field(min_length=1, description="multiple per resolution")
+    attention: tuple[int, ...] = Field(description="feature-map sizes with attention, pixels")
+    head_channels: int = Field(ge=1, description="channels per attention head")
+    dropout: float = Field(ge=0, lt=1)
+
+
+class Dataset(Section):
+    """One data set: images, network and where its base weights come from."""
+
+    size: int = Field(ge=8, description="image side, pixels")
+    overrides: tuple[str, ...] = Field(default=(), description="entries of `overrides`")
+    base: str = Field(description="'train', or the name of an asset of workflow/assets.yaml")
+    model: Model
+    data: dict[str, Any] = Field(default_factory=dict, description="the data set's own settings")
+
+
+class MaskBank(Section):
+    """The training masks."""
+
+    family: str = Field(description="a file of masks/")
+    count: int = Field(ge=1, description="masks in the bank")
+    shards: int = Field(ge=1, description="jobs that make them; no influence on the masks")
+
+
+class Masks(Section):
+    """Settings of all masks."""
+
+    training: MaskBank
+
+
+class Optimisation(Section):
+    """What every training has."""
+
+    images: int = Field(ge=1, description="images seen in all")
+    batch: int = Field(ge=1, description="images per optimiser step, over all processes")
+    accumulate: int = Field(ge=1, description="parts a step's batch is split into")
+    lr: float = Field(gt=0, description="peak learning rate")
+    warmup: int = Field(ge=0, description="images of linear warm-up")
+    decay: Literal["constant", "cosine"] = Field(description="learning rate after warm-up")
+    weight_decay: float = Field(ge=0)
+    clip: float = Field(gt=0, description="gradient norm limit")
+    ema: float = Field(ge=0, lt=1, description="decay per step of the averaged weights")
+    precision: Literal["fp32", "bf16"]
+    flip: bool = Field(description="random horizontal flips of images")
+
+
+class BaseTraining(Optimisation):
+    """Pre-training of the ADM network."""
+
+    vlb_weight: float = Field(ge=0, description="lambda of the variational term")
+
+
+class RadTraining(Optimisation):
+    """Fine-tuning to RAD, and what the ablations change."""
+
+    vlb_weight: float = Field(ge=0, description="lambda of the variational term")
+    region: Literal["all", "noisy"] = Field(description="pixels the error is averaged over")
+    phase1: float = Field(gt=0, le=1, description="share of draws from phase 1")
+    embedding: Literal["spatial", "dense", "global", "raw"]
+    adapt: Literal["lora", "full", "scratch"] = Field(description="which weights are trained")
+    rank: int = Field(ge=1, description="LoRA rank")
+    alpha: float = Field(gt=0, description="LoRA alpha")
+
+
+class LamaTraining(Optimisation):
+    """Training of the LaMa baseline."""
+
+    masks: str = Field(description="mask family, LaMa's own: wide")
+    channels: int = Field(ge=4, description="generator's base channels")
+    downsamplings: int = Field(ge=1)
+    blocks: int = Field(ge=1, description="FFC residual blocks")
+    discriminator_channels: int = Field(ge=4)
+    l1: float = Field(ge=0, description="weight of L1 on known pixels")
+    adversarial: float = Field(ge=0)
+    r1: float = Field(ge=0, description="weight of the gradient penalty")
+    feature_matching: float = Field(ge=0)
+    perceptual: float = Field(ge=0)
+
+
+class Training(Section):
+    """All trainings."""
+
+    base: BaseTraining
+    rad: RadTraining
+    lama: LamaTraining
+
+
+class Evaluation(Section):
+    """Which images and metrics."""
+
+    images: int = Field(ge=2, description="test images per cell")
+    split: Literal["val", "test"] = Field(description="split that is inpainted")
+    metrics: tuple[str, ...] = Field(min_length=1)
+    reference: Literal["train", "val", "test"] = Field(description="split of the FD statistics")
+    fd_size: int = Field(ge=64, description="side images are brought to for FD, pixels")
+    jackknife_blocks: int = Field(ge=2)
+    bootstrap: int = Field(ge=100, description="resamplings")
+    figure_images: int = Field(ge=1, description="columns of the qualitative figure")
+
+
+class Timing(Section):
+    """The timing table."""
+
+    repeats: int = Field(ge=1)
+    warmup: int = Field(ge=0, description="network evaluations before the clock starts")
+    batch: int = Field(ge=1, description="the larger of the two batch sizes timed")
+    official: bool = Field(description="also time each method's official budget, one image")
+
+
+class Resources(Section):
+    """How the machine is used. No influence on any result."""
+
+    device: str = Field(description="'auto', 'cpu', 'cuda', 'cuda:1', ...")
+    train_threads: int = Field(ge=1, description="CPU threads per training")
+    sample_batch: int = Field(ge=1, description="images per network call when sampling")
+    sample_shards: int = Field(ge=1, description="jobs per cell")
+    loader_workers: int = Field(ge=0, description="processes that decode images")
+    processes: int = Field(ge=1, description="training processes (GPUs) per job")
+    save_seconds: int = Field(ge=1, description="at most this much work is lost by a kill")
+    gpus: int = Field(ge=0, description="GPUs asked for per training or sampling job")
+    minutes: dict[str, int] = Field(description="cluster time limit per rule")
+    memory_mb: dict[str, int] = Field(description="cluster memory per rule")
+
+
+class Settings(Section):
+    """The whole of params.yaml."""
+
+    seed: int = Field(ge=0)
+    run: Run
+    datasets: dict[str, Dataset]
+    masks: Masks
+    training: Training
+    inpainters: dict[str, dict[str, Any]]
+    evaluation: Evaluation
+    timing: Timing
+    resources: Resources
+    overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    def resolve(self, dataset: str, changes: Mapping[str, Any] | None = None) -> Settings:
+        """The settings as they hold for one data set.
+
+        Args:
+            dataset: a key of `datasets`.
+            changes: dotted keys and values on top (an ablation's variant).
+        """
+        raw = self.model_dump(mode="json")
+        for name in self.datasets[dataset].overrides:
+            for key, value in flatten(self.overrides[name]).items():
+                put(raw, key, value)
+        for key, value in (changes or {}).items():
+            put(raw, key, value)
+        return parse(raw, f"{PARAMS} (data set {dataset})")
+
+    def inpainter(self, name: str) -> Section:
+        """Settings of one inpainter, checked by its own model; missing keys take its defaults."""
+        from radpipe.inpainters import load
+
+        return section(load(name).Settings, self.inpainters.get(name, {}), f"inpainters.{name}")
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mapping -> {'a.b': value}; empty mappings are kept as values."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def put(tree: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key in a nested mapping."""
+    *parents, last = key.split(".")
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+    tree[last] = copy.deepcopy(value)
+
+
+def get(tree: Any, key: str) -> Any:
+    """A dotted key of a nested mapping."""
+    for part in key.split("."):
+        tree = tree[part]
+    return tree
+
+
+def section(model: type[Section], raw: Any, key: str, file: str = str(PARAMS)) -> Any:
+    """Parse a part of the settings; every fault becomes one message.
+
+    JSON mode keeps strict types and still reads YAML's lists as tuples.
+    """
+    try:
+        return model.model_validate_json(json.dumps(raw))
+    except ValidationError as error:
+        raise UserError(*_explain(error, model, raw, key, file)) from None
+
+
+def parse(raw: Any, file: str = str(PARAMS)) -> Settings:
+    """A raw mapping -> Settings, with the checks that span sections."""
+    if not isinstance(raw, dict):
+        raise UserError("the settings are not a mapping", file, "restore it: git checkout -- " + file)
+    settings: Settings = section(Settings, raw, "", file)
+    from radpipe.settings_checks import check
+
+    check(settings, file)
+    return settings
+
+
+def read(path: Path = PARAMS) -> Settings:
+    """Read and check params.yaml.
+
+    Raises:
+        UserError: naming the key, what is allowed and what to type.
+    """
+    if not path.is_file():
+        raise UserError("there is no settings file", str(path), "run from the repository's root")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise UserError(f"not valid YAML: {' '.join(str(error).split())}", str(path)) from None
+    return parse(raw, str(path))
+
+
+def _explain(
+    error: ValidationError, model: type[Section], raw: Any, key: str, file: str
+) -> tuple[str, str, str]:
+    """(what, where, do) of the first fault of a validation."""
+    fault = error.errors()[0]
+    path = ".".join([*([key] if key else []), *(str(part) for part in fault["loc"])])
+    where = f"{file}, key `{path}`"
+    given = fault["input"]
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if fault["type"] == "extra_forbidden":
+        known = _names(model, fault["loc"][:-1])
+        meant = nearest(str(fault["loc"][-1]), known)
+        do = f"did you mean `{meant}`?" if meant else f"allowed here: {', '.join(known)}"
+        return f"unknown setting `{fault['loc'][-1]}`{more}", where, do
+    if fault["type"] == "missing":
+        return f"a setting is missing{more}", where, f"add `{fault['loc'][-1]}:` there"
+    what = f"{json.dumps(given)} is not allowed: {fault['msg'][0].lower()}{fault['msg'][1:]}{more}"
+    do = "put a value of that kind there"
+    if isinstance(given, str) and fault["type"] in {"float_type", "int_type"}:
+        do = _number_hint(given)
+    if isinstance(given, bool):
+        do = "YAML reads yes, no, on and off as true and false: quote the word"
+    return what, where, do
+
+
+def _number_hint(given: str) -> str:
+    """YAML 1.1 reads `1e-4` as a word; say what to write."""
+    try:
+        value = float(given)
+    except ValueError:
+        return "write a number"
+    mantissa, _, exponent = given.lower().partition("e")
+    if exponent:
+        return f"YAML reads {given} as a word: write {float(mantissa)}e{int(exponent):+d}"
+    return f"write {value:g} without quotes"
+
+
+def _names(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """The keys that are valid at a path of nested models."""
+    current: Any = model
+    for part in path:
+        fields = getattr(current, "model_fields", {})
+        annotation = fields[part].annotation if part in fields else None
+        args = getattr(annotation, "__args__", ())
+        current = args[1] if len(args) == 2 else annotation or current
+    return list(getattr(current, "model_fields", {}))

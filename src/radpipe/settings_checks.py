@@ -1,0 +1,107 @@
+"""Checks that span sections of params.yaml: names that must exist, values that must fit."""
+
+from __future__ import annotations
+
+import importlib.util
+import pkgutil
+from typing import TYPE_CHECKING
+
+from radpipe.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from radpipe.settings import Settings
+
+# modules of a plug-in package that are not plug-ins themselves
+HELPERS = {
+    "inpainters": {"base"},
+    "masks": {"bank", "hole"},
+    "data": {"images", "parquet"},
+    "ablations": {"base"},
+}
+
+
+def plugins(kind: str) -> list[str]:
+    """Names that can be typed: the files of radpipe/<kind>/, found without importing them."""
+    spec = importlib.util.find_spec(f"radpipe.{kind}")
+    locations = list(spec.submodule_search_locations or []) if spec else []
+    names = {module.name for module in pkgutil.iter_modules(locations)}
+    return sorted(n for n in names - HELPERS.get(kind, set()) if not n.startswith("_"))
+
+
+def known(words: tuple[str, ...] | list[str], allowed: list[str], key: str, file: str) -> None:
+    """Refuse a word that names nothing, and a word given twice."""
+    for position, word in enumerate(words):
+        if word not in allowed:
+            meant = nearest(word, allowed)
+            hint = f"did you mean `{meant}`? " if meant else ""
+            raise UserError(
+                f"`{word}` is not known",
+                f"{file}, key `{key}.{position}`",
+                f"{hint}allowed: {', '.join(allowed)}",
+            )
+        if word in words[:position]:
+            raise UserError(f"`{word}` stands there twice", f"{file}, key `{key}`", "remove one")
+
+
+def check(settings: Settings, file: str) -> None:
+    """All cross-section checks, cheapest first.
+
+    Raises:
+        UserError: for the first that fails.
+    """
+    known(settings.run.datasets, list(settings.datasets), "run.datasets", file)
+    known(settings.run.methods, plugins("inpainters"), "run.methods", file)
+    known(settings.run.masks, plugins("masks"), "run.masks", file)
+    known(settings.run.ablations, plugins("ablations"), "run.ablations", file)
+    known(list(settings.inpainters), plugins("inpainters"), "inpainters", file)
+    known([settings.masks.training.family], plugins("masks"), "masks.training.family", file)
+    known([settings.training.lama.masks], plugins("masks"), "training.lama.masks", file)
+    for name, dataset in settings.datasets.items():
+        known(list(dataset.overrides), list(settings.overrides), f"datasets.{name}.overrides", file)
+        _architecture(settings, name, file)
+    for part in ("base", "rad", "lama"):
+        _batches(settings, part, file)
+    for method in sorted({*settings.run.methods, *settings.inpainters}):
+        settings.inpainter(method)
+    if "rad" in settings.run.methods and settings.masks.training.count < 2:
+        raise UserError("RAD needs a bank of masks", f"{file}, key `masks.training.count`")
+
+
+def _architecture(settings: Settings, name: str, file: str) -> None:
+    dataset = settings.datasets[name]
+    model, where = dataset.model, f"{file}, key `datasets.{name}.model"
+    smallest = dataset.size // 2 ** (len(model.channel_mult) - 1)
+    if dataset.size % 2 ** (len(model.channel_mult) - 1) or smallest < 2:
+        raise UserError(
+            f"{dataset.size} pixels cannot be halved {len(model.channel_mult) - 1} times",
+            f"{where}.channel_mult`",
+            "shorten channel_mult or change the size",
+        )
+    sizes = [dataset.size // 2**level for level in range(len(model.channel_mult))]
+    for size in model.attention:
+        if size not in sizes:
+            raise UserError(
+                f"no feature map has side {size}",
+                f"{where}.attention`",
+                f"allowed: {', '.join(map(str, sizes))}",
+            )
+    for level, multiple in enumerate(model.channel_mult):
+        channels = model.channels * multiple
+        if sizes[level] in model.attention and channels % model.head_channels:
+            raise UserError(
+                f"{channels} channels do not split into heads of {model.head_channels}",
+                f"{where}.head_channels`",
+                "choose a divisor",
+            )
+
+
+def _batches(settings: Settings, part: str, file: str) -> None:
+    training = getattr(settings.training, part)
+    pieces = training.accumulate * settings.resources.processes
+    if training.batch % pieces:
+        raise UserError(
+            f"a batch of {training.batch} does not split into {training.accumulate} parts "
+            f"on {settings.resources.processes} processes",
+            f"{file}, key `training.{part}.batch`",
+            f"choose a multiple of {pieces}",
+        )
