@@ -1,0 +1,330 @@
+"""ADM, the U-Net of Dhariwal & Nichol (NeurIPS 2021), with a time per image or per pixel.
+
+Names and shapes of the state dict are those of the public 256x256 checkpoints. Attention goes
+through `scaled_dot_product_attention`; activations are recomputed in the backward pass only when
+`checkpointing` is set (it costs time, and the reference's always-on variant fails when a block's
+inputs are frozen).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from radpipe.errors import UserError
+from radpipe.models.noise_embedding import Embedding, TimeMap, embed
+
+
+@dataclass(frozen=True)
+class AdmConfig:
+    """Architecture of an ADM U-Net, as it is stored in our checkpoints.
+
+    Attributes:
+        image_size: side of the images it was trained on, pixels (other sizes run, too).
+        model_channels: channels of the first resolution are this times channel_mult[0].
+        num_res_blocks: residual blocks per resolution.
+        channel_mult: one multiple per resolution, each half as large as the one before.
+        attention_resolutions: DOWNSAMPLING FACTORS at which attention follows a residual block
+            (256 pixels with attention at 16 pixels: 16).
+        num_head_channels: channels of an attention head.
+        in_channels: of the image.
+        out_channels: twice in_channels when the network also predicts the variance.
+        resblock_updown: change of resolution inside residual blocks, else by convolutions.
+        use_scale_shift_norm: only True is supported; kept so that public descriptions fit.
+        dropout: rate inside residual blocks while training.
+        use_new_attention_order: split q, k, v before the heads; the public checkpoints do not.
+    """
+
+    image_size: int
+    model_channels: int
+    num_res_blocks: int
+    channel_mult: tuple[int, ...]
+    attention_resolutions: tuple[int, ...]
+    num_head_channels: int
+    in_channels: int = 3
+    out_channels: int = 6
+    resblock_updown: bool = True
+    use_scale_shift_norm: bool = True
+    dropout: float = 0.0
+    use_new_attention_order: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.use_scale_shift_norm:
+            raise UserError(
+                "an ADM network without scale-shift normalisation is not supported",
+                "use_scale_shift_norm: false",
+                "use a network that was trained with use_scale_shift_norm",
+            )
+        for level, multiple in enumerate(self.channel_mult):
+            width = multiple * self.model_channels
+            if 2**level in self.attention_resolutions and width % self.num_head_channels:
+                raise UserError(
+                    f"{width} channels cannot be split into heads of {self.num_head_channels}",
+                    f"attention at 1/{2**level} of the image size",
+                    f"choose head channels that divide {width}",
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> AdmConfig:
+        """The reverse of `to_dict`.
+
+        Raises:
+            UserError: for unknown or missing entries.
+        """
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise UserError(f"unknown entry `{unknown[0]}` in a description of an ADM network")
+        try:
+            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        except TypeError as error:
+            raise UserError(f"incomplete description of an ADM network: {error}") from None
+
+
+class Norm(nn.GroupNorm):
+    """Group normalisation in float32, 32 groups (fewer if the channels do not divide)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(math.gcd(32, channels), channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, ...]` -> the same shape and dtype, in fresh memory."""
+        return super().forward(x.float()).to(x.dtype)
+
+
+def _silu(fresh: Tensor) -> Tensor:
+    """SiLU of a tensor that nobody else holds: in place where gradients are off."""
+    return F.silu(fresh, inplace=not torch.is_grad_enabled())
+
+
+def _zero(module: nn.Conv1d | nn.Conv2d) -> nn.Module:
+    """Zero parameters: a new residual branch adds nothing (ADM's initialisation)."""
+    nn.init.zeros_(module.weight)
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)
+    return module
+
+
+class Downsample(nn.Module):
+    """Half the size: a strided convolution, or averaging inside a residual block."""
+
+    def __init__(self, channels: int, learned: bool) -> None:
+        super().__init__()
+        if learned:
+            self.op: nn.Module = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+        else:
+            self.op = nn.AvgPool2d(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, H, W]` -> `[B, C, H/2, W/2]`."""
+        return self.op(x)
+
+
+class Upsample(nn.Module):
+    """Twice the size by repetition, with a convolution unless inside a residual block."""
+
+    def __init__(self, channels: int, learned: bool) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1) if learned else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, H, W]` -> `[B, C, 2H, 2W]`."""
+        x = F.interpolate(x, scale_factor=2, mode="nearest")
+        return x if self.conv is None else self.conv(x)
+
+
+class ResBlock(nn.Module):
+    """Two convolutions around a scale and shift by the noise level.
+
+    Args:
+        channels: of the input.
+        out_channels: of the output.
+        embedding_channels: of the time embedding.
+        dropout: rate.
+        resize: `Downsample` or `Upsample` to change the size inside the block.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        out_channels: int,
+        embedding_channels: int,
+        dropout: float,
+        resize: type[Downsample] | type[Upsample] | None = None,
+    ) -> None:
+        super().__init__()
+        self.in_layers = nn.Sequential(
+            Norm(channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1)
+        )
+        self.resize = None if resize is None else resize(channels, learned=False)
+        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding_channels, 2 * out_channels))
+        self.out_layers = nn.Sequential(
+            Norm(out_channels),
+            nn.SiLU(),
+            nn.Dropout(dropout),
+            _zero(nn.Conv2d(out_channels, out_channels, 3, padding=1)),
+        )
+        self.skip_connection = (
+            nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, 1)
+        )
+
+    def forward(self, x: Tensor, embedding: Embedding) -> Tensor:
+        """`[B, C, H, W]` -> `[B, C_out, H', W']`; SiLU(time) is in `embedding` already."""
+        h = _silu(self.in_layers[0](x))
+        if self.resize is not None:
+            h, x = self.resize(h), self.resize(x)
+        h = self.in_layers[2](h)
+        h = embedding.modulate(self.out_layers[0](h), self.emb_layers[1])
+        h = self.out_layers[3](self.out_layers[2](_silu(h)))
+        return _add(h, self.skip_connection(x))
+
+
+def _add(fresh: Tensor, other: Tensor) -> Tensor:
+    """Sum into a tensor that nobody else holds, in place where gradients are off."""
+    return fresh + other if torch.is_grad_enabled() else fresh.add_(other)
+
+
+class AttentionBlock(nn.Module):
+    """Self-attention over all pixels, with a residual connection."""
+
+    def __init__(self, channels: int, head_channels: int, new_order: bool) -> None:
+        super().__init__()
+        self.heads, self.new_order = channels // head_channels, new_order
+        self.norm = Norm(channels)
+        self.qkv = nn.Conv1d(channels, 3 * channels, 1)
+        self.proj_out = _zero(nn.Conv1d(channels, channels, 1))
+
+    def forward(self, x: Tensor, embedding: Embedding) -> Tensor:
+        """`[B, C, H, W]` -> the same; the noise level plays no part."""
+        batch, channels, height, width = x.shape
+        flat = x.flatten(2)
+        qkv = self.qkv(self.norm(flat))
+        if self.new_order:
+            parts = qkv.view(batch, 3, self.heads, -1, height * width).transpose(1, 2)
+        else:  # the public checkpoints': channels are (head, q|k|v, channel of the head)
+            parts = qkv.view(batch, self.heads, 3, -1, height * width)
+        query, key, value = parts.transpose(-1, -2).unbind(2)
+        h = F.scaled_dot_product_attention(query, key, value)
+        h = self.proj_out(h.transpose(-1, -2).reshape(batch, channels, -1))
+        return x + h.view(batch, channels, height, width)
+
+
+class Stage(nn.Sequential):
+    """Layers that run one after the other; blocks are given the noise level."""
+
+    def forward(self, x: Tensor, run: Callable[[nn.Module, Tensor], Tensor]) -> Tensor:  # type: ignore[override]
+        """Apply `run(layer, x)` layer by layer."""
+        for layer in self:
+            x = run(layer, x)
+        return x
+
+
+class AdmUNet(nn.Module):
+    """The network: image and time -> noise estimate and variance fraction.
+
+    Attributes:
+        config: the architecture.
+        checkpointing: recompute the activations of blocks in the backward pass.
+    """
+
+    def __init__(self, config: AdmConfig) -> None:
+        super().__init__()
+        self.config, self.checkpointing = config, False
+        c, width = config, config.model_channels
+        self.time_embed = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width)
+        )
+        channels = c.channel_mult[0] * width
+        self.input_blocks = nn.ModuleList(
+            [Stage(nn.Conv2d(c.in_channels, channels, 3, padding=1))]
+        )
+        skips = [channels]
+        last = len(c.channel_mult) - 1
+        for level, multiple in enumerate(c.channel_mult):
+            for _ in range(c.num_res_blocks):
+                self.input_blocks.append(self._stage(channels, multiple * width, level))
+                channels = multiple * width
+                skips.append(channels)
+            if level != last:
+                self.input_blocks.append(Stage(self._resize(Downsample, channels)))
+                skips.append(channels)
+        self.middle_block = Stage(
+            self._block(channels, channels), self._attention(channels), self._block(channels, channels)
+        )
+        self.output_blocks = nn.ModuleList()
+        for level, multiple in reversed(list(enumerate(c.channel_mult))):
+            for index in range(c.num_res_blocks + 1):
+                stage = self._stage(channels + skips.pop(), multiple * width, level)
+                channels = multiple * width
+                if level and index == c.num_res_blocks:
+                    stage.append(self._resize(Upsample, channels))
+                self.output_blocks.append(stage)
+        self.out = nn.Sequential(
+            Norm(channels), nn.SiLU(), _zero(nn.Conv2d(channels, c.out_channels, 3, padding=1))
+        )
+
+    def _block(self, channels: int, out_channels: int, resize: Any = None) -> ResBlock:
+        c = self.config
+        return ResBlock(channels, out_channels, 4 * c.model_channels, c.dropout, resize)
+
+    def _attention(self, channels: int) -> AttentionBlock:
+        c = self.config
+        return AttentionBlock(channels, c.num_head_channels, c.use_new_attention_order)
+
+    def _stage(self, channels: int, out_channels: int, level: int) -> Stage:
+        """A residual block, and attention where the resolution has it."""
+        stage = Stage(self._block(channels, out_channels))
+        if 2**level in self.config.attention_resolutions:
+            stage.append(self._attention(out_channels))
+        return stage
+
+    def _resize(self, kind: type[Downsample] | type[Upsample], channels: int) -> nn.Module:
+        if self.config.resblock_updown:
+            return self._block(channels, channels, kind)
+        return kind(channels, learned=True)
+
+    def forward(self, x: Tensor, time: Tensor | TimeMap) -> Tensor:
+        """Noise estimate (first half of the channels) and variance fraction (second half).
+
+        Args:
+            x: `[B, 3, H, W]`, noisy image on the scale of [-1, 1]; H and W divisible by
+                2^(resolutions - 1).
+            time: ADM's index (noise level - 1) per image, `[B]`, integer or fractional, or
+                a `TimeMap`.
+
+        Returns:
+            `[B, out_channels, H, W]`.
+        """
+        height, width = x.shape[-2:]
+        sizes = [(height >> n, width >> n) for n in range(len(self.config.channel_mult))]
+        with torch.autocast(x.device.type, enabled=False):
+            embedding = embed(time, self.time_embed, self.config.model_channels, sizes)
+
+        def run(layer: nn.Module, h: Tensor) -> Tensor:
+            if not isinstance(layer, ResBlock | AttentionBlock):
+                return layer(h)
+            if self.checkpointing and torch.is_grad_enabled():
+                result: Tensor = checkpoint(layer, h, embedding, use_reentrant=False)
+                return result
+            return layer(h, embedding)
+
+        skips = []
+        h = x
+        for stage in self.input_blocks:
+            h = stage(h, run)
+            skips.append(h)
+        h = self.middle_block(h, run)
+        for stage in self.output_blocks:
+            h = torch.cat([h, skips.pop()], dim=1)
+            h = stage(h, run)
+        return self.out[2](_silu(self.out[0](h)))

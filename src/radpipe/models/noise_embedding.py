@@ -1,0 +1,191 @@
+"""RAD's spatial noise embedding, in a dense and in an exact low-rank form.
+
+ADM turns its timestep into one vector per image; RAD (section 3.3) gives every pixel its own, so
+that the known part can be clean while the hole is noisy. The time MLP and every block's embedding
+projection act on each pixel's vector by the same weights (the paper writes them as 1x1
+convolutions), and SiLU(embedding) is brought to a block's feature size bilinearly with aligned
+corners before the projection.
+
+Low-rank form (ours, exact): where a map takes K values per image, with indicator maps w_k that
+sum to one, projection and resizing are linear and commute, hence
+
+    W resize(sum_k w_k a_k) + c  =  sum_k resize(w_k) (W a_k + c),   a_k = SiLU(MLP(time_k)).
+
+K vectors per image go through the two MLP layers and the projections, and each block needs one
+rank-K product for scale and shift. The dense form needs a `[B, 4 C, H, W]` map and a projection of
+every pixel; it stays as the reference and for maps with arbitrary values (soft masks).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from radpipe.models.modulation import modulate, modulate_low_rank
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class TimeMap:
+    """A time per pixel, on ADM's index scale (0..999 for noise levels 1..1000, -1 = clean).
+
+    Build it with `dense`, `levels` or `binary`.
+
+    Attributes:
+        times: float; `[B, 1, H, W]` when dense, else the `[B, K]` values that occur.
+        weights: None when dense, else `[B, K, H, W]` in [0, 1], summing to 1 over K.
+    """
+
+    times: Tensor
+    weights: Tensor | None = None
+
+    @classmethod
+    def dense(cls, time: Tensor) -> TimeMap:
+        """Any time at any pixel, `[B, 1, H, W]`."""
+        if time.ndim != 4 or time.shape[1] != 1:
+            raise ValueError(f"a dense time map is [B, 1, H, W], got {list(time.shape)}")
+        return cls(time)
+
+    @classmethod
+    def levels(cls, times: Tensor, weights: Tensor) -> TimeMap:
+        """K times per image, `[B, K]`, and how much each holds at a pixel, `[B, K, H, W]`.
+
+        The weights must sum to 1 over K at every pixel (not checked: it would stall a GPU).
+        """
+        if times.ndim != 2 or weights.ndim != 4 or weights.shape[:2] != times.shape:
+            raise ValueError(
+                "levels need times [B, K] and weights [B, K, H, W], got "
+                f"{list(times.shape)} and {list(weights.shape)}"
+            )
+        return cls(times, weights)
+
+    @classmethod
+    def binary(cls, hole: Tensor, hole_time: Tensor, known_time: Tensor) -> TimeMap:
+        """One time in the hole, another outside.
+
+        Args:
+            hole: `[B, 1, H, W]`, bool or 0/1, True = hole.
+            hole_time: `[B]`.
+            known_time: `[B]`.
+        """
+        hole = hole.to(torch.float32)
+        return cls.levels(
+            torch.stack([known_time, hole_time], 1), torch.cat([1 - hole, hole], 1)
+        )
+
+    @property
+    def size(self) -> Size:
+        """(H, W) of the map."""
+        shape = self.times.shape if self.weights is None else self.weights.shape
+        return shape[-2], shape[-1]
+
+
+def sinusoidal(time: Tensor, channels: int) -> Tensor:
+    """ADM's timestep features: cosines first, frequencies exp(-ln(10000) k / half).
+
+    Args:
+        time: any shape `[...]`, integer or fractional.
+        channels: even number of features.
+
+    Returns:
+        float32 `[..., channels]`.
+    """
+    half = channels // 2
+    steps = torch.arange(half, dtype=torch.float32, device=time.device)
+    angles = time.to(torch.float32)[..., None] * torch.exp(-math.log(10000) * steps / half)
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+class Embedding(Protocol):
+    """SiLU(time embedding) of one forward pass, ready for every block."""
+
+    def modulate(self, h: Tensor, projection: nn.Module) -> Tensor:
+        """h (1 + scale) + shift with (scale, shift) = projection of the embedding.
+
+        Args:
+            h: normalised features `[B, C, H, W]`; overwritten where gradients are off.
+            projection: linear map to 2 C channels, on the last axis.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ScalarEmbedding:
+    """One vector per image: `active` `[B, D]`."""
+
+    active: Tensor
+
+    def modulate(self, h: Tensor, projection: nn.Module) -> Tensor:
+        scale, shift = projection(self.active)[:, :, None, None].chunk(2, dim=1)
+        return modulate(h, scale, shift)
+
+
+@dataclass(frozen=True)
+class LevelEmbedding:
+    """K vectors per image: `active` `[B, K, D]`; `weights`: size -> `[B, K, H, W]`."""
+
+    active: Tensor
+    weights: Mapping[Size, Tensor]
+
+    def modulate(self, h: Tensor, projection: nn.Module) -> Tensor:
+        scale, shift = projection(self.active).chunk(2, dim=-1)
+        return modulate_low_rank(h, scale, shift, self.weights[h.shape[-2], h.shape[-1]])
+
+
+@dataclass(frozen=True)
+class DenseEmbedding:
+    """A vector per pixel at each resolution: `active`: size -> `[B, H, W, D]`."""
+
+    active: Mapping[Size, Tensor]
+
+    def modulate(self, h: Tensor, projection: nn.Module) -> Tensor:
+        projected = projection(self.active[h.shape[-2], h.shape[-1]]).permute(0, 3, 1, 2)
+        scale, shift = projected.chunk(2, dim=1)
+        return modulate(h, scale, shift)
+
+
+def embed(
+    time: Tensor | TimeMap,
+    mlp: Callable[[Tensor], Tensor],
+    channels: int,
+    sizes: Sequence[Size],
+) -> Embedding:
+    """Run the time MLP and resize its result once for each resolution of the network.
+
+    Args:
+        time: `[B]`, or a map.
+        mlp: ADM's time MLP, `[..., channels]` -> `[..., D]`.
+        channels: features of the sinusoidal embedding.
+        sizes: feature sizes of the network, the input's first.
+
+    Raises:
+        ValueError: when the map's size is not the input's.
+    """
+    if isinstance(time, Tensor):
+        return ScalarEmbedding(F.silu(mlp(sinusoidal(time, channels))))
+    if time.size != sizes[0]:
+        raise ValueError(f"the time map is {time.size}, the image {sizes[0]}")
+    if time.weights is not None:
+        active = F.silu(mlp(sinusoidal(time.times, channels)))
+        return LevelEmbedding(active, _pyramid(time.weights, sizes))
+    active = F.silu(mlp(sinusoidal(time.times[:, 0], channels)))
+    maps = _pyramid(active.permute(0, 3, 1, 2), sizes)
+    return DenseEmbedding({size: level.permute(0, 2, 3, 1) for size, level in maps.items()})
+
+
+def _pyramid(x: Tensor, sizes: Sequence[Size]) -> dict[Size, Tensor]:
+    """`x` `[B, C, H, W]` at every size; the paper's bilinear resize, always from the full map."""
+    x = x if x.is_floating_point() else x.float()
+    return {
+        size: x
+        if size == tuple(x.shape[-2:])
+        else F.interpolate(x, size=size, mode="bilinear", align_corners=True)
+        for size in sizes
+    }
