@@ -1,0 +1,47 @@
+"""Inpainting methods, one per file, all behind `radpipe.inpainters.base.Inpainter`.
+
+Adding a method is adding a file: the file's name is the method's name, and it holds one subclass
+of `Inpainter`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import TYPE_CHECKING
+
+from radpipe.errors import UserError, nearest
+from radpipe.settings_checks import plugins
+
+if TYPE_CHECKING:
+    from radpipe.inpainters.base import Inpainter
+
+
+def load(name: str) -> type[Inpainter]:
+    """The method in `radpipe/inpainters/<name>.py`.
+
+    Raises:
+        UserError: there is no such file.
+        TypeError: the file does not define exactly one `Inpainter`.
+    """
+    methods = plugins("inpainters")
+    if name not in methods:
+        meant = nearest(name, methods)
+        hint = f"did you mean `{meant}`? " if meant else ""
+        raise UserError(
+            f"there is no inpainting method `{name}`",
+            do=f"{hint}methods: {', '.join(methods)}",
+        )
+    from radpipe.inpainters.base import Inpainter
+
+    module = importlib.import_module(f"radpipe.inpainters.{name}")
+    classes = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, Inpainter)
+        and value.__module__ == module.__name__
+    ]
+    if len(classes) != 1:
+        raise TypeError(f"{module.__name__} must define one Inpainter, not {len(classes)}")
+    return classes[0]
