@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 PACKAGE = "radpipe"
@@ -45,7 +45,7 @@ def code_digest(*modules: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _module(name: str) -> tuple[str, tuple[str, ...]]:
     """(digest, imported radpipe modules) of one module."""
     path = _path(name)
@@ -56,7 +56,7 @@ def _module(name: str) -> tuple[str, tuple[str, ...]]:
     return digest, tuple(sorted(_imports(tree)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _path(name: str) -> Path | None:
     """The file of a radpipe module, found without importing it."""
     spec = importlib.util.find_spec(PACKAGE)

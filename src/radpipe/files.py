@@ -59,9 +59,11 @@ def write_json(path: Path, value: Any) -> None:
 def sha256(path: Path) -> str:
     """Checksum of a file, hex."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(
-            hashlib, "file_digest"
-        ) else _sha256_blocks(file)
+        return (
+            hashlib.file_digest(file, "sha256").hexdigest()
+            if hasattr(hashlib, "file_digest")
+            else _sha256_blocks(file)
+        )
 
 
 def _sha256_blocks(file: Any) -> str:

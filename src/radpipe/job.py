@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,9 +53,7 @@ class Folder:
         if entry is None:
             raise UserError(f"the receipt does not name {name}", str(self.receipt))
         if not path.is_file():
-            raise UserError(
-                "a result is missing", str(path), f"bring it back: dvc checkout {path}"
-            )
+            raise UserError("a result is missing", str(path), f"bring it back: dvc checkout {path}")
         if verify and (path.stat().st_size != entry["bytes"] or sha256(path) != entry["sha256"]):
             raise UserError(
                 "the file is damaged: its checksum is not the one in its receipt",
@@ -74,14 +73,21 @@ class Job:
     upstream: dict[str, dict[str, Any]]
     text: str
     root: Path
+    out: Path
+    receipt: Path
     resources: Resources
-    device: str = "cpu"
     threads: int = 1
-    log: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def from_slice(cls, text: str, root: Path, resources: Resources, **machine: Any) -> Job:
-        """Read a slice's canonical JSON."""
+    def from_slice(cls, text: str, root: Path, resources: Resources, threads: int = 1) -> Job:
+        """Read a slice's canonical JSON.
+
+        Args:
+            text: the slice.
+            root: the repository, to which all paths of the slice are relative.
+            resources: how the machine is used.
+            threads: CPU threads granted.
+        """
         raw = json.loads(text)
         return cls(
             stage=raw["stage"],
@@ -90,8 +96,10 @@ class Job:
             upstream=raw["upstream"],
             text=canonical(raw),
             root=root,
+            out=root / raw["folder"],
+            receipt=root / raw["receipt"],
             resources=resources,
-            **machine,
+            threads=threads,
         )
 
     @property
@@ -122,19 +130,19 @@ class Job:
         """Where unfinished work of exactly this slice is kept; removed on success."""
         return self.root / ".radpipe" / "resume" / self.digest
 
-    def finish(self, out: Path, receipt: Path, files: list[str], **facts: Any) -> None:
+    def finish(self, *files: str, **facts: Any) -> None:
         """Write the receipt: the last act of a stage.
 
         Args:
-            out: folder of the files.
-            receipt: where the receipt goes.
             files: names relative to `out`, each checksummed.
             facts: deterministic facts worth keeping (counts, network evaluations, weights used).
         """
         entries = {
-            name: {"sha256": sha256(out / name), "bytes": (out / name).stat().st_size}
+            name: {
+                "sha256": sha256(self.out / name),
+                "bytes": (self.out / name).stat().st_size,
+            }
             for name in files
         }
-        write_json(
-            receipt, {"slice": json.loads(self.text), "files": entries, "facts": facts}
-        )
+        write_json(self.receipt, {"slice": json.loads(self.text), "files": entries, "facts": facts})
+        shutil.rmtree(self.resume, ignore_errors=True)

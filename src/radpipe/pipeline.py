@@ -120,28 +120,29 @@ def _report(pipeline: Pipeline, target: Target) -> list[Target]:
     return load(target.stage, target["name"]).needs(pipeline)
 
 
+_DATASET = ("datasets.{dataset}.size",)
 _EVALUATION = ("evaluation.images", "evaluation.split")
 STAGES: dict[str, Stage] = {
     "data": Stage(
         folder="results/data/{dataset}",
         files=SETS,
         extras=("manifest.csv",),
-        keys=("seed", "datasets.{dataset}.size", "datasets.{dataset}.data"),
-        modules=("stages.data", "data.{dataset}"),
+        keys=("seed", *_DATASET, "datasets.{dataset}.reader", "datasets.{dataset}.data"),
+        modules=("stages.data", "data.{reader}"),
         upstream=_nothing,
     ),
     "bank": Stage(
         folder="results/masks/{dataset}/bank/{family}",
-        files=("{shard}.zip",),
+        files=("{shard}.npz",),
         receipt="{shard}.json",
-        keys=("seed", "datasets.{dataset}.size", "masks.training.count", "masks.training.shards"),
+        keys=("seed", *_DATASET, "masks.training.count", "masks.training.shards"),
         modules=("stages.bank", "masks.{family}"),
         upstream=_nothing,
     ),
     "holes": Stage(
         folder="results/masks/{dataset}/{mask}",
         files=("holes.zip",),
-        keys=("seed", "datasets.{dataset}.size", *_EVALUATION),
+        keys=("seed", *_DATASET, *_EVALUATION),
         modules=("stages.holes", "masks.{mask}"),
         upstream=_data,
     ),
@@ -151,7 +152,7 @@ STAGES: dict[str, Stage] = {
         extras=("loss.csv",),
         keys=(
             "seed",
-            "datasets.{dataset}.size",
+            *_DATASET,
             "datasets.{dataset}.model",
             "datasets.{dataset}.base",
             "training.base",
@@ -163,16 +164,16 @@ STAGES: dict[str, Stage] = {
         folder="results/checkpoints/{dataset}/rad/{variant}",
         files=("adapter/adapter_model.safetensors", "adapter/adapter_config.json"),
         extras=("loss.csv",),
-        keys=("seed", "datasets.{dataset}.size", "datasets.{dataset}.model", "training.rad"),
+        keys=("seed", *_DATASET, "datasets.{dataset}.model", "training.rad"),
         modules=("stages.rad",),
         upstream=_rad,
     ),
     "lama": Stage(
         folder="results/checkpoints/{dataset}/lama",
-        files=("generator.safetensors",),
+        files=("generator.weights",),
         extras=("loss.csv",),
-        keys=("seed", "datasets.{dataset}.size", "training.lama"),
-        modules=("stages.lama",),
+        keys=("seed", *_DATASET, "training.lama"),
+        modules=("stages.lama", "masks.{lama_masks}"),
         upstream=_data,
     ),
     "sample": Stage(
@@ -182,7 +183,7 @@ STAGES: dict[str, Stage] = {
         receipt="{shard}.json",
         keys=(
             "seed",
-            "datasets.{dataset}.size",
+            *_DATASET,
             "resources.sample_shards",
             "inpainters.{inpainter}",
             *_EVALUATION,
@@ -209,7 +210,7 @@ STAGES: dict[str, Stage] = {
         folder="results/metrics/{dataset}/timing",
         files=(),
         extras=("timing.csv",),
-        keys=("seed", "datasets.{dataset}.size", "timing", "run.methods", "inpainters"),
+        keys=("seed", *_DATASET, "timing", "run.methods", "inpainters"),
         modules=("stages.timing", "inpainters.{methods}"),
         upstream=_timing,
     ),
@@ -283,8 +284,7 @@ class Pipeline:
         upstream = {str(t): self._reference(t) for t in self.upstream(target)}
         return job.canonical(
             {
-                "stage": target.stage,
-                "wildcards": wildcards,
+                **self.place(target),
                 "settings": values,
                 "code": code_digest(*modules),
                 "upstream": upstream,
@@ -301,6 +301,9 @@ class Pipeline:
 
     def _names(self, target: Target) -> dict[str, str]:
         names = dict(target.wildcards)
+        if "dataset" in names:
+            names["reader"] = self.settings.reader(names["dataset"])
+            names["lama_masks"] = self.resolved(names["dataset"]).training.lama.masks
         if "method" in names:
             names["inpainter"] = names["method"].partition("@")[0]
         return names
@@ -326,7 +329,12 @@ class Pipeline:
         return [pattern.format(**names)]
 
     def _reference(self, target: Target) -> dict[str, Any]:
-        """How a slice names another: enough to find its files."""
+        """How a slice names another: its place and its digest."""
+        return {**self.place(target), "slice": self.digest(target)}
+
+    @staticmethod
+    def place(target: Target) -> dict[str, Any]:
+        """Stage, wildcards, folder and receipt of a target."""
         wildcards = dict(target.wildcards)
         folder = STAGES[target.stage].folder.format(**wildcards)
         receipt = f"{folder}/{STAGES[target.stage].receipt.format(**wildcards)}"
@@ -335,12 +343,11 @@ class Pipeline:
             "wildcards": wildcards,
             "folder": folder,
             "receipt": receipt,
-            "slice": self.digest(target),
         }
 
     def receipts(self, target: Target) -> list[str]:
         """Receipts that a target's job depends on."""
-        return [str(self._reference(t)["receipt"]) for t in self.upstream(target)]
+        return [str(self.place(t)["receipt"]) for t in self.upstream(target)]
 
     def big_files(self, target: Target) -> list[str]:
         """Big files that must exist for a target's job; their time stamps do not matter."""

@@ -51,6 +51,7 @@ class Dataset(Section):
     """One data set: images, network and where its base weights come from."""
 
     size: int = Field(ge=8, description="image side, pixels")
+    reader: str = Field(default="", description="a file of data/; empty: the entry's own name")
     overrides: tuple[str, ...] = Field(default=(), description="entries of `overrides`")
     base: str = Field(description="'train', or the name of an asset of workflow/assets.yaml")
     model: Model
@@ -108,11 +109,13 @@ class RadTraining(Optimisation):
 class LamaTraining(Optimisation):
     """Training of the LaMa baseline."""
 
+    weights: str = Field(description="'train', or the name of an asset")
     masks: str = Field(description="mask family, LaMa's own: wide")
     channels: int = Field(ge=4, description="generator's base channels")
     downsamplings: int = Field(ge=1)
     blocks: int = Field(ge=1, description="FFC residual blocks")
     discriminator_channels: int = Field(ge=4)
+    discriminator_layers: int = Field(ge=1, description="strided convolutions")
     l1: float = Field(ge=0, description="weight of L1 on known pixels")
     adversarial: float = Field(ge=0)
     r1: float = Field(ge=0, description="weight of the gradient penalty")
@@ -194,6 +197,10 @@ class Settings(Section):
             put(raw, key, value)
         return parse(raw, f"{PARAMS} (data set {dataset})")
 
+    def reader(self, dataset: str) -> str:
+        """The file of data/ that reads a data set."""
+        return self.datasets[dataset].reader or dataset
+
     def inpainter(self, name: str) -> Section:
         """Settings of one inpainter, checked by its own model; missing keys take its defaults."""
         from radpipe.inpainters import load
@@ -241,7 +248,9 @@ def section(model: type[Section], raw: Any, key: str, file: str = str(PARAMS)) -
 def parse(raw: Any, file: str = str(PARAMS)) -> Settings:
     """A raw mapping -> Settings, with the checks that span sections."""
     if not isinstance(raw, dict):
-        raise UserError("the settings are not a mapping", file, "restore it: git checkout -- " + file)
+        raise UserError(
+            "the settings are not a mapping", file, "restore it: git checkout -- " + file
+        )
     settings: Settings = section(Settings, raw, "", file)
     from radpipe.settings_checks import check
 

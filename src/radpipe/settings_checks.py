@@ -58,6 +58,7 @@ def check(settings: Settings, file: str) -> None:
     known([settings.training.lama.masks], plugins("masks"), "training.lama.masks", file)
     for name, dataset in settings.datasets.items():
         known(list(dataset.overrides), list(settings.overrides), f"datasets.{name}.overrides", file)
+        known([settings.reader(name)], plugins("data"), f"datasets.{name}.reader", file)
         _architecture(settings, name, file)
     for part in ("base", "rad", "lama"):
         _batches(settings, part, file)

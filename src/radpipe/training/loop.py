@@ -299,6 +299,4 @@ def accelerator(precision: str, device: str) -> Any:
     """
     from accelerate import Accelerator
 
-    return Accelerator(
-        mixed_precision="bf16" if precision == "bf16" else "no", cpu=device == "cpu"
-    )
+    return Accelerator(mixed_precision="bf16" if precision == "bf16" else "no", cpu=device == "cpu")

@@ -1,0 +1,35 @@
+# make demo: everything from nothing to the main table.   make test: what CI runs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= all
+export HF_HUB_DISABLE_TELEMETRY = 1
+export DVC_NO_ANALYTICS = 1
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: demo test bench check reference report publish clean-env
+
+$(BIN)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "radpipe needs Python >= 3.10; try: make PYTHON=python3.12 $(MAKECMDGOALS)" or 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	if command -v uv > /dev/null 2>&1; then \
+	  UV_FIND_LINKS="$${PIP_FIND_LINKS:-}" uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev]'; \
+	else $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'; fi
+	touch $@
+
+# cached results where the DVC remote has them, computed where it has not, then the table
+demo: $(BIN)/.installed
+	$(BIN)/radpipe pull
+	$(BIN)/snakemake --cores $(CORES) --quiet rules -- demo
+	@$(BIN)/radpipe show results/tables/main.csv results/figures/qualitative.png
+
+test: $(BIN)/.installed
+	$(BIN)/python -m pytest
+
+# forward cost of the spatial embedding, masks per second, training images per second
+bench: $(BIN)/.installed
+	$(BIN)/radpipe bench
+
+# style, formatting, types
+check: $(BIN)/.installed
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow && $(BIN)/mypy

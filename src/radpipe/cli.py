@@ -1,0 +1,67 @@
+"""`radpipe`: what the rules call (`run`) and what people type."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radpipe.errors import UserError
+
+app = typer.Typer(
+    help="Region-aware diffusion inpainting (RAD) as a workflow.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.command(hidden=True)
+def run(
+    slice_text: Annotated[str, typer.Argument(metavar="SLICE", help="canonical JSON of the job")],
+    threads: Annotated[int, typer.Option(help="CPU threads that the scheduler granted")] = 1,
+    log: Annotated[Path | None, typer.Option(help="also write log lines here")] = None,
+) -> None:
+    """Run one stage of the DAG; called by Snakemake's rules."""
+    from radpipe import settings
+    from radpipe.job import Job
+
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        logging.getLogger("radpipe").addHandler(logging.FileHandler(log, mode="w"))
+    resources = settings.read().resources
+    job = Job.from_slice(slice_text, Path.cwd(), resources, threads=threads)
+    importlib.import_module(f"radpipe.stages.{module_of(job.stage)}").run(job)
+
+
+def module_of(stage: str) -> str:
+    """The module of a stage; tables and figures share one."""
+    return "report" if stage in {"table", "figure"} else stage
+
+
+def main() -> None:
+    """Entry point: a UserError is a message and exit status 1; anything else is a bug."""
+    from radpipe.progress import setup_logging
+
+    # analytics of the libraries below stay off
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+    setup_logging()
+    try:
+        app()
+    except UserError as error:
+        logging.getLogger("radpipe").error("radpipe: %s", error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        logging.getLogger("radpipe").error("radpipe: interrupted; run the same command to go on")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Stage `evaluate`: all metrics of one cell, per image and as a whole, with intervals."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radpipe.evaluation import info
+from radpipe.evaluation.cell import CellScores, evaluate_cell, passes
+from radpipe.evaluation.metrics import Options
+from radpipe.evaluation.reference import load_references, save_arrays
+from radpipe.files import atomic, write_json
+from radpipe.imagestore import ImageStore
+from radpipe.job import Job
+from radpipe.progress import bar
+from radpipe.settings import Evaluation
+from radpipe.stages.evaluation import setup_of
+
+
+def run(job: Job) -> None:
+    """Write scores.csv (a row per image), metrics.json (a row per metric) and features.npz."""
+    settings = job.section("evaluation", Evaluation)
+    rows, outputs = outputs_of(job)
+    ids = list(rows["image"])
+    truths = ImageStore(job.folder("data").file(f"{settings.split}.zip"))
+    holes = ImageStore(job.folder("holes").file("holes.zip"))
+    options = Options(
+        feature_size=settings.fd_size,
+        blocks=settings.jackknife_blocks,
+        resamples=settings.bootstrap,
+        seed=job.settings["seed"],
+    )
+    what = f"scores {job.wildcards['method']} {job.wildcards['mask']}"
+    with bar(len(ids) * passes(settings.metrics), what) as progress:
+        scores = evaluate_cell(
+            outputs,
+            np.stack([truths.read(i) for i in ids]),
+            np.stack([holes.read(i) for i in ids]),
+            ids,
+            settings.metrics,
+            load_references(job.folder("reference").file("features.npz")),
+            setup_of(job, settings.metrics, options),
+            progress.update,
+        )
+    _write(job, rows, scores)
+
+
+def outputs_of(job: Job) -> tuple[pd.DataFrame, np.ndarray]:
+    """Measured rows and images `[N, H, W, 3]` of all shards, sorted by image id."""
+    tables, images = [], {}
+    for folder in job.folders("sample"):
+        store = ImageStore(folder.file(f"{folder.receipt.stem}.zip"))
+        images.update({name: store.read(name) for name in store.ids})
+        tables.append(pd.read_csv(folder.path / f"{folder.receipt.stem}.csv", dtype={"image": str}))
+    rows = pd.concat(tables).sort_values("image", ignore_index=True)
+    return rows, np.stack([images[name] for name in rows["image"]])
+
+
+def _write(job: Job, rows: pd.DataFrame, scores: CellScores) -> None:
+    measured = scores.per_image.rename(columns={"image_id": "image"})
+    table = rows.merge(measured, on="image", validate="one_to_one")
+    table.insert(1, "mask", job.wildcards["mask"] + "/" + table["image"])
+    with atomic(job.out / "scores.csv") as temporary:
+        table.to_csv(temporary, index=False, float_format="%.9g")
+    save_arrays(job.out / "features.npz", scores.features)
+    write_json(job.out / "metrics.json", [_row(n, s) for n, s in scores.summary().items()])
+    job.finish("features.npz", "metrics.json", "scores.csv", images=len(table))
+
+
+def _row(name: str, summary: dict[str, object]) -> dict[str, Any]:
+    """One metric for metrics.json; numbers that are not finite are written as text."""
+    metric = info(name)
+    row: dict[str, Any] = {
+        "metric": name,
+        "label": metric.display,
+        "unit": metric.unit,
+        "lower_is_better": metric.lower_is_better,
+        "value": None,
+        "low": None,
+        "high": None,
+        "se": None,
+        "n": None,
+        "interval": "",
+        "note": "",
+        **summary,
+    }
+    row["interval"] = row.pop("method", "")
+    return {key: _plain(value) for key, value in row.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return value

@@ -1,0 +1,41 @@
+"""What the stages that measure share: assets, options, the set-up of metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from radpipe.assets import cache_folder, fetch
+from radpipe.errors import UserError
+from radpipe.evaluation import info
+from radpipe.evaluation.metrics import Options, Setup
+from radpipe.job import Job
+from radpipe.stages.training import device_name
+
+
+def fetched(metrics: Iterable[str]) -> dict[str, Path]:
+    """The files that metrics need. An optional one that cannot be had is left out: its cell then
+    says `not available`."""
+    files: dict[str, Path] = {}
+    wanted = {asset: info(m).optional for m in metrics for asset in info(m).assets}
+    for asset, optional in wanted.items():
+        try:
+            files[asset] = fetch(asset, cache_folder())
+        except UserError:
+            if not optional:
+                raise
+    return files
+
+
+def setup_of(job: Job, metrics: Iterable[str], options: Options) -> Setup:
+    """Assets, device and options of a job's metrics."""
+    torch.set_num_threads(job.threads)
+    return Setup(
+        fetched(metrics),
+        cache_folder(),
+        torch.device(device_name(job)),
+        job.resources.sample_batch,
+        options,
+    )

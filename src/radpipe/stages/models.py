@@ -1,0 +1,70 @@
+"""A method with its network, built from checkpoints; shared by sampling, timing and the CLI."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from radpipe.diffusion.schedule import TwoPhaseSchedule
+from radpipe.inpainters import load
+from radpipe.inpainters.base import Inpainter
+from radpipe.job import Folder
+from radpipe.models import lora
+from radpipe.models.checkpoints import load_unet
+from radpipe.models.denoiser import AdmDenoiser
+from radpipe.settings import Section
+
+log = logging.getLogger(__name__)
+
+
+def build(
+    method: str,
+    settings: Section | dict[str, Any],
+    folders: dict[str, Folder],
+    device: str,
+) -> Inpainter:
+    """An inpainter on its device.
+
+    Args:
+        method: a file of inpainters/, without a variant.
+        settings: its own settings.
+        folders: results by stage: what `requires` names, and `base` for RAD.
+        device: where its network runs.
+    """
+    kind = load(method)
+    parsed = kind.Settings.model_validate(settings) if isinstance(settings, dict) else settings
+    schedule = TwoPhaseSchedule()
+    return kind(parsed, network(kind.requires, folders, schedule, device), schedule)
+
+
+def network(
+    requires: str | None, folders: dict[str, Folder], schedule: TwoPhaseSchedule, device: str
+) -> Any | None:
+    """The model that an inpainter asks for."""
+    if requires is None:
+        return None
+    if requires == "lama":
+        from radpipe.models.lama import load_generator
+
+        return load_generator(folders["lama"].file("generator.weights"), device)
+    mode = "scalar"
+    if requires == "rad":
+        adapter = _adapter(folders["rad"])
+        facts = json.loads(folders["rad"].receipt.read_text())["facts"]
+        mode = facts["embedding"]
+        unet = lora.load_adapter(load_unet(folders["base"].file("model.safetensors")), adapter)
+    else:
+        unet = load_unet(folders["base"].file("model.safetensors"))
+    unet = unet.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    return AdmDenoiser(unet, schedule, mode)
+
+
+def _adapter(folder: Folder) -> Path:
+    """The PEFT directory, its files checked."""
+    for name in ("adapter/adapter_config.json", "adapter/adapter_model.safetensors"):
+        path = folder.file(name)
+    return path.parent

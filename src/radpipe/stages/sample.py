@@ -1,0 +1,111 @@
+"""Stage `sample`: one method fills the holes of one shard of one cell's images.
+
+Finished images are kept as they come, so a killed job goes on where it was.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from radpipe.diffusion.noise import image_seed
+from radpipe.files import write_json, write_text
+from radpipe.imagestore import ImageStore, ImageWriter, decode_png, encode_png
+from radpipe.inpainters.base import Inpainter, run_batch
+from radpipe.job import Job
+from radpipe.progress import bar
+from radpipe.stages.models import build
+from radpipe.stages.training import device_name
+
+COLUMNS = ("image", "seed", "evaluations", "seconds")
+
+
+def shard_ids(ids: list[str], images: int, shard: int, shards: int) -> list[str]:
+    """The ids of one shard: every `shards`-th of the first `images`."""
+    return ids[:images][shard::shards]
+
+
+def run(job: Job) -> None:
+    """Inpaint, then gather the images into one file."""
+    torch.set_num_threads(job.threads)
+    method = job.wildcards["method"].partition("@")[0]
+    truths = ImageStore(job.folder("data").file(f"{job.settings['evaluation.split']}.zip"))
+    holes = ImageStore(job.folder("holes").file("holes.zip"))
+    ids = shard_ids(
+        truths.ids,
+        job.settings["evaluation.images"],
+        int(job.wildcards["shard"]),
+        job.settings["resources.sample_shards"],
+    )
+    todo = [i for i in ids if not _finished(job.resume, i)]
+    if todo:
+        stages = ("base", "rad", "lama")
+        folders = {s: job.folder(s) for s in stages if job.folders(s)}
+        settings = job.settings[f"inpainters.{method}"]
+        inpainter = build(method, settings, folders, device_name(job))
+        _inpaint(job, inpainter, truths, holes, ids, todo)
+    _gather(job, ids)
+
+
+def seed_of(job: Job, image: str) -> int:
+    """The seed of one image: the same for every method, so that comparisons are paired."""
+    mask, dataset = job.wildcards["mask"], job.wildcards["dataset"]
+    return image_seed(job.settings["seed"], "sample", dataset, mask, image)
+
+
+def _inpaint(
+    job: Job,
+    inpainter: Inpainter,
+    truths: ImageStore,
+    holes: ImageStore,
+    ids: list[str],
+    todo: list[str],
+) -> None:
+    batch = job.resources.sample_batch
+    what = f"{job.wildcards['method']} {job.wildcards['mask']}"
+    with bar(len(ids), what, start=len(ids) - len(todo)) as progress:
+        for start in range(0, len(todo), batch):
+            part = todo[start : start + batch]
+            images = np.stack([truths.read(i) for i in part])
+            masks = np.stack([holes.read(i) for i in part])
+            seeds = [seed_of(job, i) for i in part]
+            begun = time.perf_counter()
+            images, evaluations = run_batch(inpainter, images, masks, seeds, device_name(job))
+            seconds = (time.perf_counter() - begun) / len(part)
+            for name, image, seed in zip(part, images, seeds, strict=True):
+                _keep(job.resume, name, image, (name, seed, evaluations, round(seconds, 6)))
+            progress.update(len(part))
+
+
+def _finished(folder: Path, name: str) -> bool:
+    return (folder / f"{name}.json").is_file()
+
+
+def _keep(folder: Path, name: str, image: np.ndarray, row: tuple[object, ...]) -> None:
+    """Keep one finished image; its row last, since it says that the image is whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.png").write_bytes(encode_png(image))
+    write_json(folder / f"{name}.json", dict(zip(COLUMNS, row, strict=True)))
+
+
+def _gather(job: Job, ids: list[str]) -> None:
+    shard = job.wildcards["shard"]
+    rows = [json.loads((job.resume / f"{i}.json").read_text()) for i in ids]
+    with ImageWriter(job.out / f"{shard}.zip") as writer:
+        for name in ids:
+            writer.add(name, decode_png((job.resume / f"{name}.png").read_bytes()))
+    lines = [",".join(COLUMNS)] + [",".join(str(row[c]) for c in COLUMNS) for row in rows]
+    write_text(job.out / f"{shard}.csv", "\n".join(lines) + "\n")
+    evaluations = sorted({row["evaluations"] for row in rows})
+    job.finish(f"{shard}.zip", images=len(ids), evaluations=evaluations)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The measured rows of a shard."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

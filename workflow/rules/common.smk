@@ -1,0 +1,79 @@
+# Settings, wildcards and the functions that rules take their inputs and slices from.
+import sys
+from pathlib import Path
+
+from radpipe import settings as radpipe_settings
+from radpipe.errors import UserError
+from radpipe.pipeline import STAGES, Pipeline
+
+try:
+    SETTINGS = radpipe_settings.read(Path("params.yaml"))
+except UserError as error:
+    sys.exit(f"radpipe: {error}")
+PIPELINE = Pipeline(SETTINGS)
+RUN = f"{sys.executable} -m radpipe.cli run"
+
+
+wildcard_constraints:
+    dataset="|".join(SETTINGS.datasets),
+    method=r"[a-z0-9_]+(@[a-z0-9_]+-[a-z0-9_]+)?",
+    variant=r"default|[a-z0-9_]+-[a-z0-9_]+",
+    mask=r"[a-z0-9_]+",
+    family=r"[a-z0-9_]+",
+    shard=r"[0-9]+",
+    name=r"[a-z0-9_]+",
+
+
+def target(stage, wildcards):
+    try:
+        return PIPELINE.target_of(stage, dict(wildcards.items()))
+    except UserError as error:
+        sys.exit(f"radpipe: {error}")
+
+
+def receipts_of(stage):
+    """Edges to the stages upstream: small files, compared by checksum."""
+    return lambda wildcards: PIPELINE.receipts(target(stage, wildcards))
+
+
+def files_of(stage):
+    """Big files of the stages upstream: they must exist, their time stamps do not matter."""
+    return lambda wildcards: PIPELINE.big_files(target(stage, wildcards))
+
+
+def slice_of(stage):
+    """The stage's single parameter: all that it may see, as canonical JSON."""
+    return lambda wildcards: PIPELINE.slice(target(stage, wildcards))
+
+
+def minutes(stage):
+    return SETTINGS.resources.minutes.get(stage, SETTINGS.resources.minutes["default"])
+
+
+def memory(stage):
+    return SETTINGS.resources.memory_mb.get(
+        stage, SETTINGS.resources.memory_mb["default"]
+    )
+
+
+def gpu(stage):
+    """GPUs that a job of this stage asks a cluster for."""
+    wanted = {"base", "rad", "lama"}
+    if stage in wanted:
+        return SETTINGS.resources.gpus * SETTINGS.resources.processes
+    return SETTINGS.resources.gpus
+
+
+def report_files(kind):
+    return [
+        f"{STAGES[kind].folder}/{extra}".format(name=t["name"])
+        for t in PIPELINE.report_targets()
+        if t.stage == kind
+        for extra in STAGES[kind].extras
+    ]
+
+
+def checkpoint_receipts():
+    trained = {"base", "rad", "lama"}
+    everything = PIPELINE.walk(PIPELINE.report_targets())
+    return [PIPELINE.place(t)["receipt"] for t in everything if t.stage in trained]
