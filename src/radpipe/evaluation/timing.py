@@ -1,0 +1,96 @@
+"""Seconds and memory of a call, measured one way for every method."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Wall-clock seconds of a call over its repeats, and its peak memory.
+
+    Attributes:
+        median, q25, q75: seconds.
+        repeats, warmup: calls timed, calls before them.
+        peak_memory: bytes.
+        peak_memory_of: what was measured: `accelerator` (allocated by torch during the repeats),
+            `process` (resident during the repeats) or `process, since its start`.
+    """
+
+    median: float
+    q25: float
+    q75: float
+    repeats: int
+    warmup: int
+    peak_memory: int
+    peak_memory_of: str
+
+    def to_dict(self) -> dict[str, float | int | str]:
+        """As plain values."""
+        return asdict(self)
+
+
+def measure(fn: Callable[[], object], repeats: int, warmup: int, device: torch.device) -> Timing:
+    """Time `fn()`.
+
+    Args:
+        fn: the whole of what is timed, inputs already on the device.
+        repeats: timed calls, 1 or more.
+        warmup: calls before the clock starts (kernels are chosen, caches filled).
+        device: whose queue is drained before each reading of the clock.
+    """
+    if repeats < 1:
+        raise ValueError("at least one repeat is needed")
+    for _ in range(warmup):
+        fn()
+    seconds = []
+    kind = _reset_peak(device)
+    for _ in range(repeats):
+        _synchronise(device)
+        start = time.perf_counter()
+        fn()
+        _synchronise(device)
+        seconds.append(time.perf_counter() - start)
+    q25, median, q75 = (float(q) for q in np.quantile(seconds, (0.25, 0.5, 0.75)))
+    return Timing(median, q25, q75, repeats, warmup, _peak(device, kind), kind)
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def _reset_peak(device: torch.device) -> str:
+    """Start a new peak where the platform can; say what `_peak` will mean."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        return "accelerator"
+    try:
+        _CLEAR.write_text("5")  # Linux: VmHWM starts again from the present size
+        return "process" if _STATUS.is_file() else "process, since its start"
+    except OSError:
+        return "process, since its start"
+
+
+def _peak(device: torch.device, kind: str) -> int:
+    if kind == "accelerator":
+        return int(torch.cuda.max_memory_allocated(device))
+    if kind == "process":
+        line = next(x for x in _STATUS.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
