@@ -1,0 +1,62 @@
+"""Mask families, one file each. White = True = hole, everywhere.
+
+A family is a module with `sample(rng, size) -> bool [size, size]`, scaled from its definition
+at 256 pixels, and `SMALLEST`, the least image side it makes sense at. Adding a family is adding
+a file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Protocol, cast
+
+import numpy as np
+
+from radpipe.errors import UserError, nearest
+
+_HELPERS = {"bank", "hole"}
+
+
+class Family(Protocol):
+    """What a module of this package offers."""
+
+    SMALLEST: int
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """One hole: bool `[size, size]`, True = hole."""
+
+
+def names() -> list[str]:
+    """All families, by name."""
+    found = {module.name for module in pkgutil.iter_modules(__path__)} - _HELPERS
+    return sorted(name for name in found if not name.startswith("_"))
+
+
+def load(name: str) -> Family:
+    """A family by name.
+
+    Raises:
+        UserError: for a name that is no family, with the nearest one that is.
+    """
+    if name not in names():
+        meant = nearest(name, names())
+        raise UserError(
+            f"`{name}` is no mask family",
+            do=(f"did you mean `{meant}`? " if meant else "") + f"there are: {', '.join(names())}",
+        )
+    return cast(Family, importlib.import_module(f"{__name__}.{name}"))
+
+
+def fits(name: str, size: int) -> None:
+    """Refuse a family that makes no sense at an image size.
+
+    Raises:
+        UserError: naming the least side.
+    """
+    least = load(name).SMALLEST
+    if size < least:
+        raise UserError(
+            f"masks of the family `{name}` do not fit images of {size} pixels",
+            do=f"use images of at least {least} pixels, or another family",
+        )

@@ -1,0 +1,110 @@
+"""Masks on disk: the bank a training draws from, and one fixed mask per evaluation image.
+
+Every mask has its own seed, so neither the number of shards nor other images change it.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from radpipe.errors import UserError
+from radpipe.files import atomic
+from radpipe.imagestore import ImageWriter
+from radpipe.masks import fits, load
+from radpipe.seeding import generator
+
+
+def shard_range(count: int, shard: int, shards: int) -> range:
+    """The masks of the bank that one shard holds; the shards together hold each once."""
+    return range(count * shard // shards, count * (shard + 1) // shards)
+
+
+def write_shard(
+    path: Path, family: str, size: int, count: int, seed: int, shard: int = 0, shards: int = 1
+) -> None:
+    """Write one shard of a training bank, atomically.
+
+    Args:
+        path: the .npz file: `bits` uint8 `[N, ceil(H W / 8)]`, `size`, both compressed.
+        family: a file of masks/.
+        size: image side in pixels.
+        count: masks in the whole bank.
+        seed: settings' seed; mask i depends on (seed, family, size, i) alone.
+        shard: which part, from 0.
+        shards: parts in all.
+    """
+    fits(family, size)
+    sample = load(family).sample
+    masks = [
+        np.packbits(sample(generator(seed, "bank", family, size, index), size))
+        for index in shard_range(count, shard, shards)
+    ]
+    bits = np.array(masks, np.uint8).reshape(-1, (size * size + 7) // 8)
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, bits=bits, size=np.int64(size))
+
+
+def evaluation_masks(
+    path: Path, family: str, size: int, image_ids: Sequence[str], seed: int
+) -> None:
+    """Write one mask per image into an image store, under the image's id (1-bit PNG).
+
+    A mask depends on (seed, family, size, id) alone: adding images changes no other mask.
+    """
+    fits(family, size)
+    sample = load(family).sample
+    with ImageWriter(path) as writer:
+        for id in image_ids:
+            writer.add(id, sample(generator(seed, "evaluation", family, size, id), size))
+
+
+class Bank:
+    """A training bank in memory, one bit a pixel.
+
+    Args:
+        paths: its shards, in order.
+
+    Raises:
+        UserError: when a shard is missing or damaged, or the shards are of different sizes.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        shards = [_read(Path(path)) for path in paths]
+        sizes = {size for _, size in shards}
+        if len(sizes) != 1:
+            raise UserError(
+                f"the bank's shards hold masks of different sizes: {sorted(sizes)}",
+                str(Path(paths[0]).parent) if paths else "",
+                "remove that folder, then run again",
+            )
+        self.size = sizes.pop()
+        self._bits = np.concatenate([bits for bits, _ in shards])
+
+    def __len__(self) -> int:
+        return len(self._bits)
+
+    def mask(self, index: int) -> np.ndarray:
+        """One hole: bool `[H, W]`, True = hole."""
+        return self.masks([index])[0]
+
+    def masks(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Several holes: bool `[B, H, W]`, True = hole."""
+        pixels = np.unpackbits(self._bits[np.asarray(indices)], axis=-1, count=self.size**2)
+        return pixels.view(np.bool_).reshape(-1, self.size, self.size)
+
+
+def _read(path: Path) -> tuple[np.ndarray, int]:
+    """(bits uint8 `[N, ceil(H W / 8)]`, side) of a shard."""
+    try:
+        with np.load(path, allow_pickle=False) as shard:
+            return shard["bits"], int(shard["size"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"the mask bank cannot be read: {error}",
+            str(path),
+            f"rm {path}, then run the same command again to make it anew",
+        ) from None

@@ -1,0 +1,146 @@
+"""Mask families: areas and shapes as defined, same seed same mask, any size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from radpipe.errors import UserError
+from radpipe.masks import fits, load, names
+from radpipe.masks.perlin import field
+from radpipe.seeding import generator
+
+
+def draw(name: str, size: int, count: int) -> np.ndarray:
+    return np.stack([load(name).sample(generator(0, name, i), size) for i in range(count)])
+
+
+def test_the_families_are_there() -> None:
+    wanted = {"box", "extreme", "wide", "narrow", "perlin", "independent"}
+    assert wanted <= set(names())
+    assert not {"bank", "hole"} & set(names())
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("size", [16, 32, 50])
+def test_a_mask_is_a_nonempty_bool_square_and_its_seed_decides(name: str, size: int) -> None:
+    masks = draw(name, size, 6)
+    assert masks.shape == (6, size, size)
+    assert masks.dtype == np.bool_
+    assert masks.any((1, 2)).all()
+    np.testing.assert_array_equal(masks, draw(name, size, 6))
+    assert (masks[0] != masks[1]).any()
+
+
+def corners(masks: np.ndarray) -> np.ndarray:
+    """(top, left) of each mask's first hole pixel; the hole must be a rectangle."""
+    return np.array([np.argwhere(mask)[0] for mask in masks])
+
+
+def test_box_at_256_is_the_papers() -> None:
+    masks = draw("box", 256, 1000)
+    assert (masks.sum((1, 2)) == 128 * 128).all()
+    assert (masks.any(1).sum(1) == 128).all()
+    assert (masks.any(2).sum(1) == 128).all()
+    where = corners(masks)
+    assert where.min() >= 0
+    assert where.max() <= 127
+    for axis in range(2):
+        assert stats.kstest(where[:, axis] / 127, "uniform").pvalue > 0.005
+
+
+def test_extreme_is_the_complement_of_a_box() -> None:
+    known = ~draw("extreme", 32, 20)
+    assert (known.sum((1, 2)) == 16 * 16).all()
+    assert (known.any(1).sum(1) == 16).all()
+
+
+@pytest.mark.parametrize("name", ["perlin", "independent"])
+def test_areas_are_uniform(name: str) -> None:
+    areas = draw(name, 32, 800).mean((1, 2))
+    assert stats.kstest(areas, "uniform").pvalue > 0.005
+
+
+def test_perlin_is_the_package_noise_at_base_zero() -> None:
+    from noise import pnoise2
+
+    offset = np.array([3.25, 200.5])
+    values = field(8, 5, offset)
+    assert values[2, 7] == pnoise2(3.25 + 7 / 5, 200.5 + 2 / 5, octaves=1, base=0)
+
+
+@pytest.mark.parametrize("size", [16, 32])
+def test_perlin_areas_are_uniform_at_one_pixel_cells_too(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from radpipe.masks import perlin
+
+    rng = generator(1, "ties")
+    holes = [perlin.largest(perlin.field(size, 1, rng.uniform(0, 256, 2)), rng) for _ in range(200)]
+    assert stats.kstest([hole.mean() for hole in holes], "uniform").pvalue > 0.005
+
+
+def test_perlin_holes_are_regions_and_independent_ones_are_not() -> None:
+    def edges(name: str) -> float:
+        masks = draw(name, 32, 200)
+        return float((masks[:, 1:] != masks[:, :-1]).mean())
+
+    assert edges("perlin") < 0.5 * edges("independent")
+
+
+@pytest.mark.parametrize("name", ["wide", "narrow"])
+def test_lama_masks_are_at_most_half(name: str) -> None:
+    areas = draw(name, 64, 200).mean((1, 2))
+    assert areas.max() <= 0.5
+    assert areas.min() > 0
+
+
+def test_wide_is_thicker_than_narrow() -> None:
+    import cv2
+
+    def thickness(name: str) -> float:
+        return float(
+            np.median(
+                [
+                    cv2.distanceTransform(np.pad(m, 1).astype(np.uint8), cv2.DIST_L2, 5).max()
+                    for m in draw(name, 256, 40)
+                ]
+            )
+        )
+
+    assert thickness("narrow") < 20 < thickness("wide")
+
+
+@pytest.mark.parametrize("size", [16, 32, 64, 512])
+def test_strokes_keep_their_area_at_every_size(size: int) -> None:
+    from radpipe.masks import _strokes, narrow, wide
+
+    for family, tolerance in ((wide, 0.03), (narrow, 0.1)):
+        for i in range(10):
+            canvas = np.zeros((256, 256), np.uint8)
+            family.STROKES.draw(generator(0, i), canvas)
+            assert abs(_strokes.resize(canvas, size).mean() - (canvas > 0).mean()) < tolerance
+
+
+def test_rectangles_keep_their_margin_and_sides() -> None:
+    from radpipe.masks.wide import RECTANGLES
+
+    for i in range(100):
+        canvas = np.zeros((256, 256), np.uint8)
+        RECTANGLES.draw(generator(0, i), canvas)
+        rows, columns = np.nonzero(canvas)
+        assert min(rows.min(), columns.min()) >= 10
+        assert max(rows.max(), columns.max()) <= 245
+        assert canvas.any(1).sum() >= 30
+
+
+def test_an_unknown_family_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UserError, match="did you mean `perlin`"):
+        load("perlim")
+
+
+def test_a_size_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(UserError, match="at least 16 pixels"):
+        fits("wide", 8)
+    fits("wide", 16)
