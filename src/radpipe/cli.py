@@ -36,13 +36,51 @@ def run(
         log.parent.mkdir(parents=True, exist_ok=True)
         logging.getLogger("radpipe").addHandler(logging.FileHandler(log, mode="w"))
     resources = settings.read().resources
-    job = Job.from_slice(slice_text, Path.cwd(), resources, threads=threads)
+    job = Job.from_slice(slice_text, Path.cwd(), resources, threads)
     importlib.import_module(f"radpipe.stages.{module_of(job.stage)}").run(job)
 
 
 def module_of(stage: str) -> str:
     """The module of a stage; tables and figures share one."""
     return "report" if stage in {"table", "figure"} else stage
+
+
+@app.command()
+def inpaint(
+    picture: Annotated[Path, typer.Argument(help="RGB picture of the network's size")],
+    mask: Annotated[Path, typer.Argument(help="white = hole, black = known; the same size")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="PNG to write")] = Path("inpainted.png"),
+    dataset: Annotated[str, typer.Option(help="whose networks")] = "emoji",
+    method: Annotated[str, typer.Option(help="a method of params.yaml")] = "rad",
+    seed: Annotated[int, typer.Option(help="of the noise")] = 0,
+    samples: Annotated[int, typer.Option(min=1, help="answers to draw")] = 1,
+) -> None:
+    """Fill the white part of MASK in PICTURE."""
+    from radpipe import settings
+    from radpipe.inpaint import inpaint as fill
+
+    written = fill(settings.read(), picture, mask, out, dataset, method, seed, samples)
+    typer.echo("\n".join(str(path) for path in written))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has and whether the project can work here."""
+    from radpipe.doctor import report
+
+    rows = report(Path.cwd())
+    for what, found, fine in rows:
+        typer.echo(f"{'ok ' if fine else 'BAD'} {what:18} {found}")
+    if not all(fine for _, _, fine in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def show(paths: Annotated[list[Path], typer.Argument(help="tables (.csv) and figures")]) -> None:
+    """Print the main table for the terminal and say where the files are."""
+    from radpipe.report.show import show as text
+
+    typer.echo(text(paths))
 
 
 def main() -> None:

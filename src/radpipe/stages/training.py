@@ -36,12 +36,16 @@ class StoredImages:
         return self.store.read(self.ids[index])
 
 
-def device_name(job: Job) -> str:
-    """The device of this job, 'auto' resolved."""
-    wanted = job.resources.device
+def resolve_device(wanted: str) -> str:
+    """'auto' is a GPU where there is one."""
     if wanted != "auto":
         return wanted
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def device_name(job: Job) -> str:
+    """The device of this job."""
+    return resolve_device(job.resources.device)
 
 
 def train(

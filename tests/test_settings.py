@@ -1,0 +1,87 @@
+"""Every fault in params.yaml is one message that names the key and the cure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from radpipe import settings
+from radpipe.errors import UserError
+
+PARAMS = Path(__file__).parent.parent / "params.yaml"
+
+
+@pytest.fixture
+def raw() -> dict[str, Any]:
+    return yaml.safe_load(PARAMS.read_text())
+
+
+def test_the_repositorys_settings_are_valid() -> None:
+    assert settings.read(PARAMS).run.datasets
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("sed", 1, ["`sed`", "`seed`"]),
+        ("seed", "zero", ["seed", "write a number"]),
+        ("run.methods", ["rad", "repant"], ["run.methods.1", "`repaint`"]),
+        ("run.methods", ["rad", "rad"], ["twice"]),
+        ("run.masks", ["boxx"], ["`box`"]),
+        ("run.datasets", ["emojis"], ["`emoji`"]),
+        ("run.ablations", ["lora_rnk"], ["`lora_rank`"]),
+        ("datasets.emoji.model.attention", [7], ["side 7", "32, 16, 8"]),
+        ("datasets.emoji.model.head_channels", 7, ["heads of 7"]),
+        ("datasets.emoji.size", 34, ["halved"]),
+        ("datasets.emoji.overrides", ["papr"], ["`paper`"]),
+        ("masks.training.family", "perlni", ["`perlin`"]),
+        ("masks.training.count", 0, ["masks.training.count", "greater"]),
+        ("training.base.lr", "1e-4", ["training.base.lr", "1.0e-4"]),
+        ("training.rad.rank", 16.5, ["training.rad.rank"]),
+        ("training.rad.region", "nosy", ["training.rad.region", "'noisy'"]),
+        ("training.lama.l1", -1.0, ["training.lama.l1"]),
+        ("training.rad.batch", 33, ["training.rad.batch"]),
+        ("inpainters.repaint.stepz", 3, ["inpainters.repaint.stepz", "`steps`"]),
+        ("inpainters.repant", {}, ["`repaint`"]),
+        ("evaluation.split", True, ["evaluation.split", "quote"]),
+        ("timing.repeats", 0, ["timing.repeats"]),
+        ("resources.gpus", -1, ["resources.gpus"]),
+        ("overrides.paper", {"evaluation.imges": 3}, ["imges", "`images`"]),
+    ],
+)
+def test_a_bad_setting_is_one_message(
+    raw: dict[str, Any], key: str, value: Any, words: list[str]
+) -> None:
+    settings.put(raw, key, value)
+    if key == "training.rad.batch":
+        settings.put(raw, "training.rad.accumulate", 2)
+    with pytest.raises(UserError) as caught:
+        parsed = settings.parse(raw)
+        parsed.resolve("ffhq")
+    message = str(caught.value)
+    assert all(word in message for word in words), message
+    assert "Traceback" not in message
+    assert "params.yaml" in message
+
+
+def test_a_missing_setting_is_named(raw: dict[str, Any]) -> None:
+    del raw["training"]["rad"]["lr"]
+    with pytest.raises(UserError, match=r"training\.rad\.lr"):
+        settings.parse(raw)
+
+
+def test_overrides_hold_for_their_data_set_alone(raw: dict[str, Any]) -> None:
+    parsed = settings.parse(raw)
+    official = parsed.resolve("ffhq").inpainter("repaint").model_dump()
+    assert (official["steps"], official["jump_length"], official["resamplings"]) == (250, 10, 10)
+    assert parsed.resolve("emoji").inpainter("repaint") == parsed.inpainter("repaint")
+
+
+def test_yaml_faults_name_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("seed: 0\nrun: [unclosed\n")
+    with pytest.raises(UserError, match="line 3"):
+        settings.read(path)

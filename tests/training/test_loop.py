@@ -1,0 +1,121 @@
+"""Stopping, splitting and parallelising a training change nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import toy
+
+from radpipe.errors import UserError
+from radpipe.training.loop import learning_rate
+from radpipe.training.samples import schedule_numbers
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def close(one: list[torch.Tensor], other: list[torch.Tensor]) -> None:
+    """Equal gradients up to the order of float32 sums."""
+    assert max(float(g.abs().max()) for g in one) > 1e-2
+    for a, b in zip(one, other, strict=True):
+        assert torch.allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_stopping_and_resuming_equals_never_stopping(tmp_path: Path) -> None:
+    whole = toy.trainer(tmp_path / "a")
+    curve = whole.train("toy")
+    toy.trainer(tmp_path / "b").train("toy", stop_at=2)
+    resumed = toy.trainer(tmp_path / "b")
+    resumed_curve = resumed.train("toy")
+    assert same(toy.weights(whole), toy.weights(resumed))
+    assert same(whole.averages["model"].values, resumed.averages["model"].values)
+    assert curve.equals(resumed_curve)
+    first, second = (t.optimisers["model"].state_dict()["state"] for t in (whole, resumed))
+    assert all(torch.equal(first[k]["exp_avg_sq"], second[k]["exp_avg_sq"]) for k in first)
+
+
+def test_accumulation_gives_the_same_step(tmp_path: Path) -> None:
+    one = toy.trainer(tmp_path / "a", images=4)
+    one.train("toy")
+    parts = toy.trainer(tmp_path / "b", images=4, accumulate=2)
+    parts.train("toy")
+    close(toy.gradients(one), toy.gradients(parts))
+
+
+def test_two_processes_equal_one_with_the_same_batch(tmp_path: Path) -> None:
+    """Two gloo processes on the CPU, each with half of every batch."""
+    path = tmp_path / "two.pt"
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    command = [
+        sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
+        "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
+        "--main_process_port", "0", str(Path(__file__).parent / "toy.py"),
+        str(tmp_path / "resume"), str(path),
+    ]  # fmt: skip
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    one = toy.trainer(tmp_path / "one", images=4)
+    one.train("toy")
+    close(toy.gradients(one), torch.load(path, weights_only=True))
+
+
+def test_loader_workers_change_nothing(tmp_path: Path) -> None:
+    alone, helped = toy.trainer(tmp_path / "a"), toy.trainer(tmp_path / "b", workers=2)
+    alone.train("toy", stop_at=2)
+    helped.train("toy", stop_at=2)
+    assert same(toy.weights(alone), toy.weights(helped))
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_good_state(tmp_path: Path) -> None:
+    toy.trainer(tmp_path).train("toy", stop_at=2)
+    good = (tmp_path / "state.pt").read_bytes()
+    broken = toy.trainer(tmp_path)
+    broken.samples.images.pixels = np.full((10, 8, 8, 3), np.nan)
+    with pytest.raises(UserError, match="not a number at step 2"):
+        broken.train("toy")
+    assert (tmp_path / "state.pt").read_bytes() == good
+    assert all(torch.isfinite(v).all() for v in toy.weights(broken).values())
+
+
+def test_a_damaged_state_is_a_message(tmp_path: Path) -> None:
+    (tmp_path / "state.pt").write_bytes(b"half a file")
+    with pytest.raises(UserError, match="delete it"):
+        toy.trainer(tmp_path).train("toy")
+
+
+def test_every_sample_is_used_once_by_one_process() -> None:
+    numbers = [
+        n
+        for process in range(3)
+        for part in schedule_numbers(2, 48, 12, process, 3, 2)
+        for n in part
+    ]
+    assert sorted(numbers) == list(range(24, 48))
+
+
+def test_learning_rate_warms_up_and_decays() -> None:
+    chosen = toy.settings(images=1000, batch=10, warmup=100, lr=1.0)
+    rates = [learning_rate(chosen, seen) for seen in range(0, 1000, 10)]
+    peak = rates.index(max(rates))
+    assert rates[0] < 0.2
+    assert abs(peak - 10) <= 1
+    assert rates[peak] == pytest.approx(1.0)
+    assert rates[-1] < 0.01
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+
+
+def test_samples_depend_on_their_number_alone(tmp_path: Path) -> None:
+    samples = toy.trainer(tmp_path).samples
+    later = samples[17]
+    samples[3]
+    again = toy.trainer(tmp_path).samples[17]
+    assert all(torch.equal(later[key], again[key]) for key in later)
+    order = [int(np.flatnonzero(samples._order(1) == i)[0]) for i in range(10)]
+    assert sorted(order) == list(range(10))

@@ -1,0 +1,76 @@
+"""A training small enough to run twice; also a script for two processes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from radpipe.diffusion.schedule import TwoPhaseSchedule
+from radpipe.models.adm import AdmConfig, AdmUNet
+from radpipe.settings import BaseTraining
+from radpipe.training.diffusion import DiffusionObjective, DrawNoisy
+from radpipe.training.loop import Trainer, accelerator
+from radpipe.training.samples import NumberedSamples
+
+
+class Pictures:
+    def __init__(self, count: int = 10) -> None:
+        self.pixels = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.pixels[index]
+
+
+def settings(**changes: object) -> BaseTraining:
+    values = {
+        "images": 24, "batch": 4, "accumulate": 1, "lr": 1e-2, "warmup": 4, "decay": "cosine",
+        "weight_decay": 0.01, "clip": 1.0, "ema": 0.9, "precision": "fp32", "flip": True,
+        "vlb_weight": 1e-3,
+    }  # fmt: skip
+    return BaseTraining(**(values | changes))
+
+
+def trainer(folder: Path, workers: int = 0, **changes: object) -> Trainer:
+    chosen = settings(**changes)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        unet = AdmUNet(
+            AdmConfig(
+                image_size=8,
+                model_channels=32,
+                num_res_blocks=1,
+                channel_mult=(1,),
+                attention_resolutions=(),
+                num_head_channels=8,
+                resblock_updown=True,
+            )
+        )
+        for parameter in unet.parameters():  # zero-initialised layers would hide gradients
+            parameter.data += 0.05 * torch.randn_like(parameter)
+    schedule = TwoPhaseSchedule()
+    objective = DiffusionObjective(unet, schedule, 1e-3, "all", lambda s, level, hole: level - 1)
+    samples = NumberedSamples(Pictures(), 3, chosen.flip, DrawNoisy(schedule, 1.0, None))
+    return Trainer(objective, chosen, samples, folder, accelerator("fp32", "cpu"), 60, workers)
+
+
+def weights(made: Trainer) -> dict[str, torch.Tensor]:
+    return dict(made.objective.players["model"].state_dict())
+
+
+def gradients(made: Trainer) -> list[torch.Tensor]:
+    """Gradients of the first step, from AdamW's first moment (0.1 times them)."""
+    state = made.optimisers["model"].state_dict()["state"]
+    return [entry["exp_avg"] / 0.1 for entry in state.values()]
+
+
+if __name__ == "__main__":
+    made = trainer(Path(sys.argv[1]), images=4)
+    made.train("toy")
+    if made.accelerator.is_main_process:
+        torch.save(gradients(made), sys.argv[2])
