@@ -1,8 +1,8 @@
 """Scale and shift of normalised features: h (1 + scale) + shift.
 
-With a scale and shift per pixel that are mixtures of K vectors per image, the two maps have rank
-K over (channel, pixel). They are never stored whole: on a CPU they are made in pieces that stay
-in the cache, and the backward pass makes them again instead of keeping them.
+With K vectors per image and a weight per pixel, scale and shift are maps of rank K. They are
+never kept: on a CPU the product is made in pieces that stay in the cache, and the backward pass
+makes it again. Where a pixel's weight is 0 or 1 the result is bit for bit that of its vector.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-PIECE = 1 << 17  # elements of a piece; 512 KiB of float32, our choice by measurement
+PIECE = 1 << 17  # elements of a piece, 512 KiB of float32; our choice by measurement
 
 
 def modulate(h: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
@@ -24,7 +24,7 @@ def modulate(h: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         scale: anything that broadcasts to h.
         shift: anything that broadcasts to h.
     """
-    scale, shift = scale.to(h.dtype) + 1, shift.to(h.dtype)
+    scale, shift = 1 + scale.to(h.dtype), shift.to(h.dtype)
     if torch.is_grad_enabled():
         return h * scale + shift
     return h.mul_(scale).add_(shift)
@@ -34,102 +34,104 @@ def modulate_low_rank(h: Tensor, scale: Tensor, shift: Tensor, weights: Tensor) 
     """h (1 + sum_k w_k scale_k) + sum_k w_k shift_k, in place where gradients are off.
 
     Args:
-        h: `[B, C, H, W]`, contiguous in either memory format.
+        h: `[B, C, H, W]`.
         scale: `[B, K, C]`.
         shift: `[B, K, C]`.
         weights: `[B, K, H, W]`, summing to 1 over K; not differentiated.
     """
+    if not (h.is_contiguous() or h.is_contiguous(memory_format=torch.channels_last)):
+        h = h.contiguous()
     factors = 1 + scale.to(h.dtype), shift.to(h.dtype), weights.to(h.dtype)
-    with torch.autocast(h.device.type, enabled=False):
-        result: Tensor = _LowRank.apply(h, *factors, not torch.is_grad_enabled())
+    if not torch.is_grad_enabled():
+        return _mixture(h, *factors, out=h)
+    result: Tensor = _Mixture.apply(h, *factors)
     return result
 
 
-class _Layout:
-    """h and the two factors of its maps as matrices `[B, rows, columns]`, rows outermost in memory.
-
-    Channels-last features have pixels as rows and channels as columns, others the reverse;
-    a map is then left `[B, rows, K]` @ right `[B, K, columns]`.
-    """
-
-    def __init__(self, h: Tensor, scale: Tensor, shift: Tensor, weights: Tensor) -> None:
-        self.pixels_first = not h.is_contiguous()
-        flat = weights.flatten(2)
-        if self.pixels_first:
-            left = flat.transpose(1, 2)
-            self.left, self.right = (left, left), (scale, shift)
-        else:
-            self.left, self.right = (scale.transpose(1, 2), shift.transpose(1, 2)), (flat, flat)
-
-    def matrix(self, x: Tensor) -> Tensor:
-        """`[B, C, H, W]` as `[B, rows, columns]`, without a copy."""
-        x = x.permute(0, 2, 3, 1) if self.pixels_first else x
-        return x.flatten(2) if not self.pixels_first else x.flatten(1, 2)
-
-    def pieces(self, x: Tensor) -> Iterator[slice]:
-        """Row ranges that are worth making at a time; all rows at once off the CPU."""
-        rows, columns = x.shape[1:]
-        step = max(1, PIECE // columns) if x.device.type == "cpu" else rows
-        return (slice(start, start + step) for start in range(0, rows, step))
-
-    def map(self, which: int, rows: slice) -> Tensor:
-        """Rows of the scale (0) or shift (1) map."""
-        return self.left[which][:, rows] @ self.right[which]
-
-
-class _LowRank(torch.autograd.Function):
-    """The product above, with memory and time close to those of one scale and shift per image."""
+class _Mixture(torch.autograd.Function):
+    """h s + b with the maps s, b of rank K; keeps h and the factors, nothing of the maps' size."""
 
     @staticmethod
-    def forward(
-        ctx: Any, h: Tensor, scale: Tensor, shift: Tensor, weights: Tensor, in_place: bool
-    ) -> Tensor:
-        h = _dense(h)
-        out = h if in_place else torch.empty_like(h)
-        layout = _Layout(h, scale, shift, weights)
-        source, target = layout.matrix(h), layout.matrix(out)
-        for rows in layout.pieces(source):
-            torch.addcmul(
-                layout.map(1, rows), source[:, rows], layout.map(0, rows), out=target[:, rows]
-            )
-        if not in_place:
-            ctx.save_for_backward(h, scale, shift, weights)
-        return out
+    def forward(ctx: Any, h: Tensor, scale: Tensor, shift: Tensor, weights: Tensor) -> Tensor:
+        ctx.save_for_backward(h, scale, weights)
+        return _mixture(h, scale, shift, weights, out=torch.empty_like(h))
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        h, scale, shift, weights = ctx.saved_tensors
-        layout = _Layout(h, scale, shift, weights)
-        gradient = gradient.contiguous(
-            memory_format=torch.channels_last if layout.pixels_first else torch.contiguous_format
-        )
-        to_h = torch.empty_like(h) if ctx.needs_input_grad[0] else None
-        g, x = layout.matrix(gradient), layout.matrix(h)
-        flat = weights.flatten(2)
-        to_scale, to_shift = torch.zeros_like(scale), torch.zeros_like(shift)
-        for rows in layout.pieces(g):
-            if to_h is not None:
-                torch.mul(g[:, rows], layout.map(0, rows), out=layout.matrix(to_h)[:, rows])
-            if ctx.needs_input_grad[1]:
-                # `[B, K, C]`: sum over pixels of w_k times the gradient (times h).
-                _accumulate(to_shift, g[:, rows], flat, rows, layout.pixels_first)
-                _accumulate(to_scale, g[:, rows] * x[:, rows], flat, rows, layout.pixels_first)
-        return to_h, to_scale, to_shift, None, None
+        h, scale, weights = ctx.saved_tensors
+        g = torch.empty_like(h).copy_(gradient)  # in h's memory format
+        to_scale = to_shift = None
+        if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
+            to_scale, to_shift = _pixel_sums(g * h, weights), _pixel_sums(g, weights)
+        to_h = None
+        if ctx.needs_input_grad[0]:
+            to_h = _mixture(g, scale, None, weights, out=g)
+        return to_h, to_scale, to_shift, None
 
 
-def _accumulate(
-    total: Tensor, piece: Tensor, flat: Tensor, rows: slice, pixels_first: bool
-) -> None:
-    """Add a piece's share to `total` `[B, K, C]`: sums over pixels of weight times value."""
-    if pixels_first:
-        total.baddbmm_(flat[:, :, rows], piece)
-    else:
-        total[:, :, rows] = flat @ piece.transpose(1, 2)
+def _mixture(
+    h: Tensor, scale: Tensor, shift: Tensor | None, weights: Tensor, out: Tensor
+) -> Tensor:
+    """h sum_k w_k scale_k + sum_k w_k shift_k into `out`, which may be h.
+
+    Shapes as in `modulate_low_rank`, no shift for None; `out` has h's memory format.
+    """
+    if h.device.type != "cpu":
+        # Three kernels: the maps are made and used once.
+        scales = _mix(scale[..., None, None].unbind(1), weights)
+        if shift is None:
+            return torch.mul(h, scales, out=out)
+        return torch.addcmul(_mix(shift[..., None, None].unbind(1), weights), h, scales, out=out)
+    pixels_first = not h.is_contiguous()
+    source, target = _matrices(h, pixels_first), _matrices(out, pixels_first)
+    # Vectors over channels and over pixels, shaped to broadcast to a piece.
+    over_channels, over_pixels = (-2, -1) if pixels_first else (-1, -2)
+    factors = [f.unsqueeze(over_channels) for f in scale.unbind(1)]
+    terms = [] if shift is None else [f.unsqueeze(over_channels) for f in shift.unbind(1)]
+    levels = [f.unsqueeze(over_pixels) for f in weights.flatten(2).unbind(1)]
+    for piece in _pieces(source):
+        whole = (piece[0], slice(None))
+        of_channels, of_pixels = (whole, piece) if pixels_first else (piece, whole)
+        parts = [source[piece] * factor[of_channels] for factor in factors]
+        for part, term in zip(parts, terms):
+            part += term[of_channels]
+        _mix_into(parts, [level[of_pixels] for level in levels], target[piece])
+    return out
 
 
-def _dense(h: Tensor) -> Tensor:
-    """h itself if it is contiguous in either memory format, else a copy that is."""
-    if h.is_contiguous() or h.is_contiguous(memory_format=torch.channels_last):
-        return h
-    return h.contiguous()
+def _mix(parts: tuple[Tensor, ...], weights: Tensor) -> Tensor:
+    """sum_k w_k part_k: parts `[B, C, 1, 1]`, weights `[B, K, H, W]` -> `[B, C, H, W]`."""
+    if len(parts) == 2:
+        return torch.lerp(parts[0], parts[1], weights[:, 1:])
+    return torch.stack([part * weights[:, k : k + 1] for k, part in enumerate(parts)]).sum(0)
+
+
+def _mix_into(parts: list[Tensor], weights: list[Tensor], out: Tensor) -> None:
+    """sum_k w_k part_k of one piece; two parts need one interpolation."""
+    if len(parts) == 2:
+        torch.lerp(parts[0], parts[1], weights[1], out=out)
+        return
+    torch.mul(parts[0], weights[0], out=out)
+    for part, weight in zip(parts[1:], weights[1:]):
+        out.addcmul_(part, weight)
+
+
+def _matrices(x: Tensor, pixels_first: bool) -> Tensor:
+    """`[B, C, H, W]` as `[B, pixels, C]` or `[B, C, pixels]`, in the order of memory, no copy."""
+    return x.permute(0, 2, 3, 1).flatten(1, 2) if pixels_first else x.flatten(2)
+
+
+def _pieces(matrices: Tensor) -> Iterator[tuple[slice, slice]]:
+    """(images, rows) that are made at a time: some rows of one image, or some whole images."""
+    batch, rows, columns = matrices.shape
+    row_step = max(1, min(rows, PIECE // columns))
+    image_step = max(1, PIECE // (rows * columns))
+    for image in range(0, batch, image_step):
+        for row in range(0, rows, row_step):
+            yield slice(image, image + image_step), slice(row, row + row_step)
+
+
+def _pixel_sums(x: Tensor, weights: Tensor) -> Tensor:
+    """sum over pixels of w_k x: `[B, C, H, W]`, `[B, K, H, W]` -> `[B, K, C]`."""
+    return weights.flatten(2) @ x.flatten(2).transpose(1, 2)
