@@ -18,6 +18,7 @@ from radpipe.files import atomic
 
 # rows of features kept for KID; 2048 float32 features of so many are 82 MB
 KEEP = 10_000
+PORTION = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +47,16 @@ class Reference:
         n = len(features)
         if n < 2:
             raise ValueError("a reference needs two images or more")
-        exact = features.astype(np.float64)
-        mean = exact.mean(axis=0)
-        centred = exact - mean
+        mean = features.mean(axis=0, dtype=np.float64)
+        scatter = np.zeros((len(mean), len(mean)))
+        for start in range(0, n, PORTION):  # 70,000 x 2048 in float64 would be 1.1 GB
+            centred = features[start : start + PORTION] - mean
+            scatter += centred.T @ centred
         rows = np.arange(n)
         if n > keep:
             rows = np.sort(np.random.default_rng(seed).choice(n, keep, replace=False))
         kept = features[rows].astype(np.float32)
-        return cls(n, mean, centred.T @ centred / (n - 1), kept, details)
+        return cls(n, mean, scatter / (n - 1), kept, details)
 
     @cached_property
     def root(self) -> np.ndarray:
