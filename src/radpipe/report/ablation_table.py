@@ -1,0 +1,72 @@
+"""What the tables of ablations share: a row per variant beside the default RAD."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from radpipe.ablations import load
+from radpipe.report import names
+from radpipe.report.comparison import (
+    blocks,
+    cell_rows,
+    footer,
+    long_table,
+    nested,
+    not_run_rows,
+)
+from radpipe.report.results import ablation_methods, cell_targets, describe_weights, read_cell
+from radpipe.report.table import Table
+
+if TYPE_CHECKING:
+    from radpipe.job import Job
+    from radpipe.pipeline import Pipeline, Target
+
+KEYS = ("run.datasets", "run.masks", "run.ablations", "evaluation.metrics")
+EXTRA = ("variant", "changes")
+CAPTION = (
+    "{paper} Each variant differs from RAD only in the settings named in the column `changes` of "
+    "the CSV file, and sees as many training images. In brackets: 95 % interval; a dagger: the "
+    "paired difference to the default RAD excludes zero (95 %). Bold: best, underlined: second."
+)
+
+
+def needs(pipeline: Pipeline, name: str) -> list[Target]:
+    """Scores and weights of the default and, if the ablation is to be run, of its variants."""
+    return cell_targets(pipeline, ablation_methods(pipeline, name))
+
+
+def build(job: Job, name: str) -> Table:
+    """A row per data set, variant, mask and metric."""
+    ablation = load(name)
+    labels = ablation.methods(name)
+    rows, cells = [], []
+    weights: dict[str, str] = {}
+    for dataset in job.settings["run.datasets"]:
+        for mask in job.settings["run.masks"]:
+            rad = read_cell(job, dataset, "rad", mask)
+            for method, label in labels.items():
+                extra = {"variant": label, "changes": _changes(ablation.variants, method)}
+                cell = rad if method == "rad" else read_cell(job, dataset, method, mask)
+                if cell is None:
+                    metrics = list(cells[0].rows) if cells else job.settings["evaluation.metrics"]
+                    rows += [r | extra for r in not_run_rows(dataset, method, mask, metrics)]
+                    continue
+                key = f"{dataset}, {label}"
+                weights.setdefault(key, describe_weights(job, dataset, method))
+                cells.append(cell)
+                rows += [r | extra for r in cell_rows(cell, rad, weights[key])]
+    table = long_table(rows, EXTRA)
+    notes = [*footer(cells), *(f"Weights, {key}: {text}." for key, text in weights.items())]
+    if name not in job.settings["run.ablations"]:
+        add = f"`{name}` to `run.ablations` in params.yaml"
+        notes.insert(0, f"{names.NOT_RUN}: the settings do not ask for these variants; add {add}.")
+    caption = CAPTION.format(paper=ablation.paper)
+    readable = tuple(blocks(table, labels, ablation.axis))
+    return Table(ablation.title, table, readable, caption, tuple(notes), nested(table))
+
+
+def _changes(variants: Any, method: str) -> str:
+    """`key: value` of what a variant changes; empty for the default."""
+    _, _, variant = method.partition("-")
+    changes = variants.get(variant, {}) if variant else {}
+    return ", ".join(f"{key}: {value}" for key, value in changes.items())
