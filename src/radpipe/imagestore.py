@@ -22,7 +22,7 @@ from PIL import Image
 from radpipe.errors import UserError
 from radpipe.files import atomic
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LOCAL_HEADER = 30  # bytes before the name in a zip's local file header
 

@@ -1,0 +1,18 @@
+"""FFHQ at 256 pixels: 70,000 faces, 2,000 of them held out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from radpipe.data._large import LargeSettings, prepare_large
+
+COLLECTION = "ffhq256"
+
+
+class Settings(LargeSettings):
+    """Settings of FFHQ."""
+
+
+def prepare(settings: Settings, size: int, seed: int, out: Path, cache: Path) -> None:
+    """Write the splits; `seed` plays no part, the paper's split has a seed of its own."""
+    prepare_large(COLLECTION, settings, size, out, cache)
