@@ -13,6 +13,7 @@ from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.diffusion.solvers import Level, LevelPath, Prediction, spaced_levels
 from radpipe.inpainters.base import Inpainter
 from radpipe.inpainters.ddrm import SpectralUpdate
+from radpipe.torchvision_compat import ensure_torchvision
 
 
 class Scripted(PerImageNoise):
@@ -79,6 +80,7 @@ def test_agrees_with_deepinv(toy: SimpleNamespace, monkeypatch: pytest.MonkeyPat
     Its last denoising is our step to the clean level. It works on images `[B, 3, H, W]` in the
     variance-exploding form, and its masks are 1 where known.
     """
+    ensure_torchvision()
     deepinv = pytest.importorskip(
         "deepinv", reason="deepinv is not installed (pip install deepinv)"
     )

@@ -28,8 +28,12 @@ from radpipe.inpainters import load
 SHAPE = (3, 4, 4)
 IMAGES = 4  # known parts; each is inpainted many times
 STD = 0.3  # of a pixel
-LENGTH = 1.5  # pixels over which the correlation falls to 1/e
+LENGTH = 3.0  # pixels over which the correlation falls to 1/e
 BETWEEN_CHANNELS = 0.6  # correlation
+
+# MCG's official step belongs to the norm over a 256x256 image and to 1,000 steps; the same pull
+# per pixel on 4x4 pixels takes 4/256 of it, and on n steps 1000/n times as much.
+MCG_STEP = SHAPE[1] / 256
 
 Case = tuple[str, dict[str, Any]]
 CASES: tuple[Case, ...] = (
@@ -37,14 +41,19 @@ CASES: tuple[Case, ...] = (
     ("rad", {"steps": 100}),
     ("rad", {"steps": 1000}),
     ("rad", {"solver": "dpmpp_2m", "steps": 25, "spacing": "trailing"}),
-    ("repaint", {"steps": 250, "jump_length": 10, "resamplings": 1}),
+    ("repaint", {"steps": 25, "jump_length": 5, "resamplings": 1}),
     ("repaint", {"steps": 25, "jump_length": 5, "resamplings": 3}),
+    ("repaint", {"steps": 25, "jump_length": 5, "resamplings": 10}),
+    ("repaint", {"steps": 250, "jump_length": 10, "resamplings": 1}),
     ("repaint", {"steps": 250, "jump_length": 10, "resamplings": 10}),
     ("score_sde", {"steps": 50}),
     ("score_sde", {"steps": 1000}),
-    ("mcg", {"steps": 50}),
-    ("mcg", {"steps": 1000}),
+    ("mcg", {"steps": 50, "step": 1.0}),
+    ("mcg", {"steps": 50, "step": MCG_STEP * 20}),
+    ("mcg", {"steps": 1000, "step": 1.0}),
+    ("mcg", {"steps": 1000, "step": MCG_STEP}),
     ("ddrm", {"steps": 20}),
+    ("ddrm", {"steps": 100}),
 )
 
 

@@ -74,7 +74,11 @@ class McgSettings(Section):
         "(official)",
     )
     step: float = Field(
-        1.0, ge=0, description="factor of the gradient of the non-squared norm (official)"
+        1.0,
+        ge=0,
+        description="factor of the gradient of the non-squared norm (official, for 256x256 and "
+        "1,000 steps). The norm is the whole image's, so the same pull per pixel at side S and n "
+        "steps takes S/256 x 1000/n of it",
     )
     clip_x0: bool = Field(True, description="clip the predicted image to [-1, 1] (official)")
 
