@@ -34,7 +34,8 @@ class RadSettings(Section):
     )
     steps: int = Field(default=100, ge=1, description="network evaluations per image")
     spacing: Spacing = Field(
-        default="leading", description="levels: leading (the authors'), trailing or linspace"
+        default="leading",
+        description="levels: leading (the authors'), trailing, linspace; logsnr suits dpmpp_2m",
     )
     eta: float = Field(default=0.0, ge=0, le=1, description="noise of ddim; other solvers: unused")
     clip_x0: bool = Field(default=True, description="clip predicted images to [-1, 1]")
