@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _BUSY = {408, 425, 429, 500, 502, 503, 504}
 _SPARE = 64 << 20  # bytes left free on the disk
+_BLOCK = 1 << 16  # bytes; what a cut connection may cost
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def _receive(answer: requests.Response, part: Path, start: int, size: int | None
         need_space(part.parent, total - start, part.name.removesuffix(".part"))
     _tag_path(part).write_text(json.dumps({"url": url, "etag": answer.headers.get("ETag")}))
     with part.open("ab" if start else "wb") as file, _bar(part, start, total) as bar:
-        for block in answer.iter_content(1 << 20):
+        for block in answer.iter_content(_BLOCK):
             file.write(block)
             bar.update(len(block))
     reached = part.stat().st_size
