@@ -63,6 +63,13 @@ def empty(config: AdmConfig) -> AdmUNet:
         return AdmUNet(config)
 
 
+def new_unet(config: AdmConfig, seed: int) -> AdmUNet:
+    """A network with ADM's initial weights; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return AdmUNet(config)
+
+
 def save_unet(path: Path, unet: AdmUNet, extra: Mapping[str, Any] | None = None) -> None:
     """Write weights and architecture; equal contents give equal bytes.
 

@@ -1,0 +1,146 @@
+"""What the spatial noise embedding costs: one network forward, scalar, low-rank and dense.
+
+Each form runs in a process of its own, so that its peak of resident memory is its own; weights
+are random, the hole is a centred box. Time is the median over repeats that take turns, so that
+a busy machine slows all forms alike.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from radpipe.errors import UserError
+from radpipe.models.adm import AdmConfig, AdmUNet
+from radpipe.models.checkpoints import new_unet
+from radpipe.models.noise_embedding import TimeMap
+
+log = logging.getLogger(__name__)
+
+FORMS = ("scalar", "low-rank", "dense")
+_MIB = 1 << 20
+
+
+def time_of(form: str, batch: int, size: int) -> Tensor | TimeMap:
+    """ADM's index 500 for all pixels (scalar), or for a centred box in a clean image."""
+    hole_time, known_time = torch.full((batch,), 500.0), torch.full((batch,), -1.0)
+    if form == "scalar":
+        return hole_time
+    hole = torch.zeros(batch, 1, size, size, dtype=torch.bool)
+    quarter = size // 4
+    hole[..., quarter : size - quarter, quarter : size - quarter] = True
+    if form == "low-rank":
+        return TimeMap.binary(hole, hole_time, known_time)
+    return TimeMap.dense(torch.where(hole, 500.0, -1.0))
+
+
+def compare(config: AdmConfig, batch: int, repeats: int) -> list[dict[str, Any]]:
+    """Measure the three forms on the CPU, without gradients, in float32, channels last.
+
+    Args:
+        config: the architecture.
+        batch: images per forward.
+        repeats: timed forwards per form, after one that is not timed.
+
+    Returns:
+        A row per form: form; seconds (median) and ratio (median over the turns of its time to the
+        scalar form's in the same turn); peak_mib, the process's peak of resident memory, weights
+        and libraries included; activations_mib, how far the forward raised it; and both
+        relative to the scalar form (peak_ratio, activations_ratio).
+    """
+    seconds = _turns(config, batch, repeats)
+    memory = {form: _memory(config, batch, form) for form in FORMS}
+    rows = []
+    for form in FORMS:
+        ratios = [a / b for a, b in zip(seconds[form], seconds["scalar"])]
+        peak, rise = memory[form]
+        rows.append(
+            {
+                "form": form,
+                "seconds": statistics.median(seconds[form]),
+                "ratio": statistics.median(ratios),
+                "peak_mib": peak / _MIB,
+                "peak_ratio": peak / memory["scalar"][0],
+                "activations_mib": rise / _MIB,
+                "activations_ratio": rise / memory["scalar"][1],
+            }
+        )
+    return rows
+
+
+def _turns(config: AdmConfig, batch: int, repeats: int) -> dict[str, list[float]]:
+    """Seconds of every forward; the forms take turns."""
+    unet, x = _network(config, batch)
+    seconds: dict[str, list[float]] = {form: [] for form in FORMS}
+    for turn in range(repeats + 1):
+        for form in FORMS:
+            elapsed = _forward(unet, x, form)
+            if turn:
+                seconds[form].append(elapsed)
+        log.info("turn %d of %d", turn, repeats)
+    return seconds
+
+
+def _network(config: AdmConfig, batch: int) -> tuple[AdmUNet, Tensor]:
+    unet = new_unet(config, seed=0).eval().to(memory_format=torch.channels_last)
+    x = torch.zeros(batch, config.in_channels, config.image_size, config.image_size)
+    return unet, x.normal_(generator=torch.Generator().manual_seed(0))
+
+
+def _forward(unet: AdmUNet, x: Tensor, form: str) -> float:
+    """Seconds of one forward."""
+    clock = time.perf_counter()
+    with torch.no_grad():
+        unet(x, time_of(form, x.shape[0], x.shape[-1]))
+    return time.perf_counter() - clock
+
+
+def _memory(config: AdmConfig, batch: int, form: str) -> tuple[int, int]:
+    """(peak, rise) in bytes of one forward in a fresh process."""
+    task = json.dumps({"config": config.to_dict(), "batch": batch, "form": form})
+    done = subprocess.run(
+        [sys.executable, "-m", __name__, task],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
+    )
+    peak, rise = json.loads(done.stdout)
+    return peak, rise
+
+
+def _measure(task: dict[str, Any]) -> tuple[int, int]:
+    """Peak of resident memory, and how far it lies above the level before the forward."""
+    unet, x = _network(AdmConfig.from_dict(task["config"]), task["batch"])
+    before = _resident("VmRSS")
+    _forward(unet, x, task["form"])
+    peak = _resident("VmHWM")
+    return peak, peak - before
+
+
+def _resident(entry: str) -> int:
+    """Resident memory in bytes: now (VmRSS) or at its highest (VmHWM), of this program alone
+    (the portable `ru_maxrss` starts at the parent's peak under Linux).
+
+    Raises:
+        UserError: not on Linux.
+    """
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        raise UserError("peak memory can be measured on Linux only", sys.platform)
+    line = next(line for line in status.read_text().splitlines() if line.startswith(entry))
+    return int(line.split()[1]) * 1024
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(_measure(json.loads(sys.argv[1]))))

@@ -1,0 +1,1 @@
+"""Networks: ADM with a noise level per pixel, its adapters and checkpoints; LaMa's generator."""

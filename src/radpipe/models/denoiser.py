@@ -1,0 +1,122 @@
+"""From a noise level of the reverse loop to the network's time input, and back to a prediction."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from radpipe.diffusion.schedule import TwoPhaseSchedule
+from radpipe.diffusion.solvers import Level, Prediction
+from radpipe.models.noise_embedding import TimeMap
+
+MapMode = Literal["spatial", "dense", "global", "raw"]
+Mode = Literal["scalar", "spatial", "dense", "global", "raw"]
+
+
+def time_input(
+    mode: MapMode, schedule: TwoPhaseSchedule, alpha_bar: Tensor, hole: Tensor | None = None
+) -> Tensor | TimeMap:
+    """The network's time for a map of noise levels; in sampling and in training.
+
+    Args:
+        mode: what the network is told.
+            'spatial': the time of every pixel, low rank; the map takes two values per image (RAD).
+            'dense': the time of every pixel of any map (reference; soft masks).
+            'global': the noisier (phase 1: the hole's) time for all pixels (ablation).
+            'raw': 1 - alpha_bar itself instead of a time, low rank (ablation: no inverse map).
+        schedule: whose `network_time` inverts noise to ADM's index (clean = -1).
+        alpha_bar: float64 `[B, 1, H, W]` in (0, 1].
+        hole: `[B, 1, H, W]`, True = hole. The map must be constant inside and outside of it
+            (not checked: the caller made the map from it). Without it the hole is read off the
+            map, which costs a check that it is binary.
+
+    Raises:
+        ValueError: more than two values in an image of the map, in a low-rank mode without `hole`.
+    """
+    if mode == "dense":
+        return TimeMap.dense(schedule.network_time(1 - alpha_bar))
+    # The hole is never less noisy than the known part, in either phase.
+    noisy, clean = alpha_bar.amin((1, 2, 3)), alpha_bar.amax((1, 2, 3))
+    if mode == "global":
+        return schedule.network_time(1 - noisy)
+    if hole is None:
+        hole = alpha_bar < _pixels(clean)
+        if not bool((~hole | (alpha_bar == _pixels(noisy))).all()):
+            raise ValueError(f"a map with more than two noise levels needs 'dense', not '{mode}'")
+    if mode == "raw":
+        return TimeMap.binary(hole, 1 - noisy, 1 - clean)
+    return TimeMap.binary(hole, schedule.network_time(1 - noisy), schedule.network_time(1 - clean))
+
+
+def _pixels(values: Tensor) -> Tensor:
+    """`[B]` -> `[B, 1, 1, 1]`."""
+    return values[:, None, None, None]
+
+
+class AdmDenoiser:
+    """An ADM network as the reverse loop's `Denoiser`.
+
+    Args:
+        unet: AdmUNet, or one with an adapter: (x, time) -> `[B, 3 or 6, H, W]`.
+        schedule: of the levels that it will be called with.
+        mode: 'scalar' tells the network ADM's index t - 1, whatever the level's map (baselines);
+            others: see `time_input`.
+        dtype: of the convolutions (autocast); float32 or, on a GPU, bfloat16.
+        hole: see `with_hole`.
+
+    Gradients are neither switched on nor off here (MCG needs them).
+    """
+
+    def __init__(
+        self,
+        unet: nn.Module,
+        schedule: TwoPhaseSchedule,
+        mode: Mode = "scalar",
+        dtype: torch.dtype = torch.float32,
+        hole: Tensor | None = None,
+    ) -> None:
+        if mode not in get_args(Mode):
+            raise ValueError(f"unknown mode {mode!r}, known: {get_args(Mode)}")
+        self.unet, self.schedule, self.mode, self.dtype = unet, schedule, mode, dtype
+        self.hole = hole
+        self._calls = [0]  # shared with the copies that `with_hole` makes
+
+    @property
+    def evaluations(self) -> int:
+        """Network evaluations per image so far, over all copies of this denoiser."""
+        return self._calls[0]
+
+    def with_hole(self, hole: Tensor) -> AdmDenoiser:
+        """A copy for the holes `[B, 1, H, W]` of one batch, True = hole; it counts together
+        with this one. Saves the low-rank modes the search for the hole at every step."""
+        bound = AdmDenoiser(self.unet, self.schedule, self.mode, self.dtype, hole)
+        bound._calls = self._calls
+        return bound
+
+    def __call__(self, x: Tensor, level: Level) -> Prediction:
+        """Evaluate the network once.
+
+        Args:
+            x: `[B, C, H, W]` at the level.
+            level: its `t`, or its map, makes the time input.
+
+        Returns:
+            eps and v in float32, `[B, C, H, W]` each; v None for a network without it.
+        """
+        self._calls[0] += 1
+        time = self._time(x, level)
+        with torch.autocast(x.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
+            output = self.unet(x, time).float()
+        channels = x.shape[1]
+        if output.shape[1] == channels:
+            return Prediction(output)
+        return Prediction(output[:, :channels], output[:, channels:])
+
+    def _time(self, x: Tensor, level: Level) -> Tensor | TimeMap:
+        batch, _, height, width = x.shape
+        if self.mode == "scalar":
+            return torch.full((batch,), level.t - 1, dtype=torch.float32, device=x.device)
+        alpha_bar = level.alpha_bar.to(x.device).expand(batch, 1, height, width)
+        return time_input(self.mode, self.schedule, alpha_bar, self.hole)
