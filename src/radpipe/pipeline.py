@@ -21,6 +21,8 @@ from radpipe.settings import Settings, get
 
 DEFAULT = "default"
 SETS = ("train.zip", "val.zip", "test.zip")
+TABLE_FILES = ("csv", "md", "tex", "html", "metrics.json")
+FIGURE_FILES = ("png", "pdf", "csv")
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,7 @@ STAGES: dict[str, Stage] = {
     "table": Stage(
         folder="results/tables",
         files=(),
-        extras=("{name}.csv", "{name}.md", "{name}.tex"),
+        extras=tuple(f"{{name}}.{kind}" for kind in TABLE_FILES),
         receipt=".receipts/{name}.json",
         keys=("{report}",),
         modules=("stages.report", "report.tables.{name}"),
@@ -226,7 +228,7 @@ STAGES: dict[str, Stage] = {
     "figure": Stage(
         folder="results/figures",
         files=(),
-        extras=("{name}.png", "{name}.pdf", "{name}.csv"),
+        extras=tuple(f"{{name}}.{kind}" for kind in FIGURE_FILES),
         receipt=".receipts/{name}.json",
         keys=("{report}",),
         modules=("stages.report", "report.figures.{name}"),

@@ -13,6 +13,6 @@ ABLATION = Ablation(
         for rank in (4, 64)
     },
     labels={"rank_4": "rank 4", "rank_64": "rank 64"},
-    default_label="RAD (rank as in params.yaml: 16 unless changed)",
+    default_label="RAD (rank as in params.yaml)",
     paper="The paper's adapter has rank 16; no result for another rank is known here.",
 )

@@ -1,7 +1,7 @@
 """Tables and figures: one file each in tables/ and figures/.
 
 Such a file defines `KEYS` (settings that it may see), `needs(pipeline) -> list[Target]` (results
-that it reads) and `write(job) -> None`-style `build(job)` (see the two packages).
+that it reads) and `build(job) -> Table` or `draw(job) -> Drawing`. Adding a file adds a target.
 """
 
 from __future__ import annotations

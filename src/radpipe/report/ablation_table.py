@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from radpipe.ablations import load
-from radpipe.report import names
+from radpipe.report import printed
 from radpipe.report.comparison import (
     blocks,
     cell_rows,
@@ -59,7 +59,7 @@ def build(job: Job, name: str) -> Table:
     notes = [*footer(cells), *(f"Weights, {key}: {text}." for key, text in weights.items())]
     if name not in job.settings["run.ablations"]:
         add = f"`{name}` to `run.ablations` in params.yaml"
-        notes.insert(0, f"{names.NOT_RUN}: the settings do not ask for these variants; add {add}.")
+        notes.insert(0, f"{printed.NOT_RUN}: the settings do not ask for these variants; add {add}.")
     caption = CAPTION.format(paper=ablation.paper)
     readable = tuple(blocks(table, labels, ablation.axis))
     return Table(ablation.title, table, readable, caption, tuple(notes), nested(table))

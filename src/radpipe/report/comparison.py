@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from radpipe.evaluation import METRICS
-from radpipe.report import names
+from radpipe.report import printed
 from radpipe.report.results import Cell, difference
 from radpipe.report.table import Block, Text, decimals_for, number
 
@@ -44,7 +44,7 @@ def cell_rows(cell: Cell, rad: Cell | None, weights: str) -> list[dict[str, Any]
     for metric, row in cell.rows.items():
         entry = _entry(cell.dataset, cell.method, cell.mask, metric) | {
             "label": row["label"],
-            "value": names.NOT_AVAILABLE if row["value"] is None else float(row["value"]),
+            "value": printed.NOT_AVAILABLE if row["value"] is None else float(row["value"]),
             "low": _float(row["low"]),
             "high": _float(row["high"]),
             "n": row["n"],
@@ -80,7 +80,7 @@ def not_run_rows(
     rows = []
     for metric in metrics:
         info = METRICS.get(metric)
-        entry = _entry(dataset, method, mask, metric) | {"value": names.NOT_RUN}
+        entry = _entry(dataset, method, mask, metric) | {"value": printed.NOT_RUN}
         if info is not None:
             entry |= {
                 "label": info.display,
@@ -93,7 +93,7 @@ def not_run_rows(
 
 def _entry(dataset: str, method: str, mask: str, metric: str) -> dict[str, Any]:
     place = {"dataset": dataset, "method": method, "mask": mask, "metric": metric}
-    return {**place, "label": metric, "paper": names.paper_value(dataset, method, mask, metric)}
+    return {**place, "label": metric, "paper": printed.paper_value(dataset, method, mask, metric)}
 
 
 def _float(value: Any) -> float | None:
@@ -105,12 +105,13 @@ def long_table(rows: Sequence[Mapping[str, Any]], extra: Sequence[str] = ()) -> 
     values share a rank; cells without a number have none."""
     import pandas as pd
 
-    table = pd.DataFrame(list(rows), columns=[*COLUMNS, *extra]).astype(object)
+    table = pd.DataFrame(list(rows), columns=[*COLUMNS, *extra], dtype=object)
     values = pd.to_numeric(table["value"], errors="coerce")
     signed = values.where(table["lower_is_better"].eq(True), -values)
     keys = [table["dataset"], table["mask"], table["metric"]]
     ranks = signed.groupby(keys).rank(method="min")
-    table["rank"] = [None if math.isnan(r) else int(r) for r in ranks]
+    whole = [None if math.isnan(r) else int(r) for r in ranks]
+    table["rank"] = pd.Series(whole, index=table.index, dtype=object)
     return table.where(table.notna(), None)
 
 
@@ -123,7 +124,7 @@ def blocks(table: pd.DataFrame, labels: Mapping[str, str], first: str = "Method"
         counts = part[part["metric"] == EVALUATIONS].set_index("method")["value"].to_dict()
         rows = tuple(
             (
-                labels.get(method, names.label(method)),
+                labels.get(method, printed.label(method)),
                 number(counts[method], 0) if method in counts else "",
                 *(columns[m].get(method, "") for m in metrics),
             )

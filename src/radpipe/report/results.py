@@ -95,12 +95,7 @@ def difference(cell: Cell, other: Cell, metric: str) -> Interval | None:
     row, others = cell.rows.get(metric, {}), other.rows.get(metric, {})
     if row.get("value") is None or others.get("value") is None:
         return None
-    if list(cell.scores["image"]) != list(other.scores["image"]):
-        raise UserError(
-            f"{cell.method} and {other.method} were scored on different images",
-            f"results/metrics/{cell.dataset}",
-            "run: snakemake --cores all all",
-        )
+    require_same_images(cell, other)
     if row.get("replicates"):
         import numpy as np
 
@@ -114,6 +109,20 @@ def difference(cell: Cell, other: Cell, metric: str) -> Interval | None:
         cell.seed,
         cell.resamples,
     )
+
+
+def require_same_images(cell: Cell, other: Cell) -> None:
+    """Refuse to pair scores of different images.
+
+    Raises:
+        UserError: where they are.
+    """
+    if list(cell.scores["image"]) != list(other.scores["image"]):
+        raise UserError(
+            f"{cell.method} and {other.method} were scored on different images",
+            f"results/metrics/{cell.dataset}",
+            "run: snakemake --cores all all",
+        )
 
 
 def weights_used(job: Job, dataset: str, method: str) -> list[tuple[str, Folder]]:

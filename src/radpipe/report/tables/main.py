@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from radpipe.evaluation import METRICS
-from radpipe.report import names
+from radpipe.report import printed
 from radpipe.report.comparison import (
     EVALUATIONS,
     blocks,
@@ -37,8 +37,8 @@ def needs(pipeline: Pipeline) -> list[Target]:
 
 def build(job: Job) -> Table:
     """A row per data set, method, mask and metric; the paper's cells that were not run too."""
-    methods = names.with_papers(job.settings["run.methods"], names.PAPER_METHODS)
-    masks = names.with_papers(job.settings["run.masks"], names.PAPER_MASKS)
+    methods = printed.with_papers(job.settings["run.methods"], printed.PAPER_METHODS)
+    masks = printed.with_papers(job.settings["run.masks"], printed.PAPER_MASKS)
     rows, cells = [], []
     weights: dict[str, str] = {}
     for dataset in job.settings["run.datasets"]:
@@ -50,7 +50,7 @@ def build(job: Job) -> Table:
                     metrics = _metrics(cells, dataset, job.settings["evaluation.metrics"])
                     rows += not_run_rows(dataset, method, mask, metrics)
                     continue
-                key = f"{dataset}, {names.label(method)}"
+                key = f"{dataset}, {printed.label(method)}"
                 weights.setdefault(key, describe_weights(job, dataset, method))
                 cells.append(cell)
                 rows += cell_rows(cell, rad, weights[key])

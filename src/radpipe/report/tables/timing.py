@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from radpipe.report import names
+from radpipe.report import printed
 from radpipe.report.results import readable
 from radpipe.report.table import Block, Table, number
 
@@ -33,7 +33,7 @@ def needs(pipeline: Pipeline) -> list[Target]:
 def build(job: Job) -> Table:
     """A row per data set, method, budget and batch."""
     data = read_timing(job)
-    missing = [m for m in names.PAPER_METHODS if m not in job.settings["run.methods"]]
+    missing = [m for m in printed.PAPER_METHODS if m not in job.settings["run.methods"]]
     blocks = [
         Block(str(dataset), _HEAD, (*_rows(part), *_not_run(missing)))
         for dataset, part in data.groupby("dataset", sort=False)
@@ -74,7 +74,7 @@ def read_timing(job: Job) -> pd.DataFrame:
         part = pd.read_csv(readable(folder, "timing.csv"))
         dataset = folder.path.parent.name
         part.insert(0, "dataset", dataset)
-        part.insert(2, "label", [names.label(m) for m in part["method"]])
+        part.insert(2, "label", [printed.label(m) for m in part["method"]])
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
 
@@ -97,4 +97,4 @@ def _rows(part: pd.DataFrame) -> list[tuple[str, ...]]:
 
 def _not_run(methods: list[str]) -> list[tuple[str, ...]]:
     empty = ("",) * (len(_HEAD) - 2)
-    return [(names.label(m), names.NOT_RUN, *empty) for m in methods]
+    return [(printed.label(m), printed.NOT_RUN, *empty) for m in methods]

@@ -1,0 +1,184 @@
+"""What a claim is tested with: the scores, differences and times of one data set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from radpipe.report import printed
+from radpipe.report.comparison import METRICS
+from radpipe.report.results import Cell, difference, read_cell, require_same_images
+from radpipe.report.table import number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from radpipe.evaluation.intervals import Interval
+    from radpipe.job import Job
+
+Outcome = Literal["holds", "does not hold", "not tested at this scale"]
+HOLDS: Outcome = "holds"
+FAILS: Outcome = "does not hold"
+UNTESTED: Outcome = "not tested at this scale"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came out, and our numbers in words."""
+
+    outcome: Outcome
+    numbers: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper and how it is tested.
+
+    Attributes:
+        name: short name.
+        statement: the claim.
+        source: where it is made.
+        test: the test in words, decided before the numbers.
+        judge: the test.
+    """
+
+    name: str
+    statement: str
+    source: str
+    test: str
+    judge: Callable[[Evidence], Verdict]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The results of one data set."""
+
+    job: Job
+    dataset: str
+
+    @cached_property
+    def timing(self) -> pd.DataFrame:
+        """The rows of timing.csv of this data set."""
+        from radpipe.report.tables.timing import read_timing
+
+        rows = read_timing(self.job)
+        return rows[rows["dataset"] == self.dataset]
+
+    def cell(self, method: str, mask: str) -> Cell | None:
+        """A cell, None where it was not run."""
+        return read_cell(self.job, self.dataset, method, mask)
+
+    def values(self, metric: str, mask: str) -> dict[str, float]:
+        """Method -> value of a metric, for the comparison's methods that have one."""
+        cells = {m: self.cell(m, mask) for m in self.job.settings["run.methods"]}
+        found = {m: c.value(metric) for m, c in cells.items() if c is not None}
+        return {m: v for m, v in found.items() if not math.isnan(v)}
+
+    def pooled(self, method: str, metric: str) -> Interval | None:
+        """Paired difference to RAD of a per-image metric, averaged over the masks.
+
+        An image counts once: its differences on the masks are averaged before images are drawn.
+        """
+        import numpy as np
+
+        from radpipe.evaluation.intervals import bootstrap_difference
+
+        mine, theirs = [], []
+        for mask in self.job.settings["run.masks"]:
+            cell, rad = self.cell(method, mask), self.cell("rad", mask)
+            if cell is None or rad is None or metric not in cell.scores:
+                return None
+            require_same_images(cell, rad)
+            mine.append(cell.scores[metric].to_numpy(float))
+            theirs.append(rad.scores[metric].to_numpy(float))
+        return bootstrap_difference(
+            np.mean(mine, axis=0), np.mean(theirs, axis=0), rad.seed, rad.resamples
+        )
+
+    def differences(self, method: str, metric: str) -> list[str]:
+        """Per mask: the difference to RAD in words."""
+        found = []
+        for mask in self.job.settings["run.masks"]:
+            cell, rad = self.cell(method, mask), self.cell("rad", mask)
+            paired = difference(cell, rad, metric) if cell and rad else None
+            if paired is not None:
+                found.append(f"{mask} {in_words(paired)}")
+        return found
+
+
+def in_words(interval: Interval) -> str:
+    """`+0.012 [0.004, 0.020]`."""
+    sign = "+" if interval.value > 0 else ""
+    low, high = number(interval.low), number(interval.high)
+    return f"{sign}{number(interval.value)} [{low}, {high}]"
+
+
+def best_on(metric: str, mask: str, rank: int) -> Claim:
+    """RAD has rank `rank` or better on a mask."""
+    display = METRICS[metric].display
+    place = "best" if rank == 1 else "best or second best"
+
+    def judge(evidence: Evidence) -> Verdict:
+        values = evidence.values(metric, mask)
+        if "rad" not in values or len(values) < 2:
+            return Verdict(UNTESTED, f"{display} was not measured on these masks")
+        order = sorted(values, key=lambda m: values[m])
+        place = sum(values[m] < values["rad"] for m in values) + 1
+        shown = ", ".join(f"{printed.label(m)} {number(values[m])}" for m in order[:3])
+        text = f"RAD {number(values['rad'])}, rank {place} of {len(values)}; first: {shown}"
+        rad, first = evidence.cell("rad", mask), evidence.cell(order[0], mask)
+        if order[0] != "rad" and rad and first:
+            paired = difference(rad, first, metric)
+            text += f"; RAD − {printed.label(order[0])}: {in_words(paired)}" if paired else ""
+        return Verdict(HOLDS if place <= rank else FAILS, text)
+
+    stand_in = "" if metric in {"fid", "lpips"} else " (our measure in FID's place)"
+    return Claim(
+        f"{metric}_{mask}",
+        f"RAD has the {place} {display} on {mask} masks{stand_in}",
+        "paper, main table" if not stand_in else "after the paper's main table",
+        f"at most {rank - 1} of the methods run has a lower {display}"
+        if rank > 1
+        else f"no method run has a lower {display}",
+        judge,
+    )
+
+
+def worse_without(variant: str, name: str, statement: str) -> Claim:
+    """An ablation's variant has a higher LPIPS than RAD."""
+
+    def judge(evidence: Evidence) -> Verdict:
+        paired = evidence.pooled(f"rad@components-{variant}", "lpips")
+        if paired is None:
+            return Verdict(UNTESTED, "the ablation `components` was not run")
+        text = _ablation_numbers(evidence, variant, paired)
+        return Verdict(HOLDS if paired.low > 0 else FAILS, text)
+
+    test = "95 % interval of the paired LPIPS difference, variant − RAD, is above 0"
+    return Claim(name, statement, "paper, ablation", test, judge)
+
+
+def not_better(variant: str, name: str, statement: str) -> Claim:
+    """An ablation's variant does not have a lower LPIPS than RAD."""
+
+    def judge(evidence: Evidence) -> Verdict:
+        paired = evidence.pooled(f"rad@components-{variant}", "lpips")
+        if paired is None:
+            return Verdict(UNTESTED, "the ablation `components` was not run")
+        text = _ablation_numbers(evidence, variant, paired)
+        return Verdict(FAILS if paired.high < 0 else HOLDS, text)
+
+    test = "95 % interval of the paired LPIPS difference, variant − RAD, is not below 0"
+    return Claim(name, statement, "paper, ablation", test, judge)
+
+
+def _ablation_numbers(evidence: Evidence, variant: str, paired: Interval) -> str:
+    text = f"LPIPS, variant − RAD: {in_words(paired)} over {paired.n:,} images and all masks"
+    for metric in ("fid", "fd_alexnet"):
+        parts = evidence.differences(f"rad@components-{variant}", metric)
+        if parts:
+            text += f"; {METRICS[metric].display}: {', '.join(parts)}"
+    return text
