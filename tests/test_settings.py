@@ -36,6 +36,7 @@ def test_the_repositorys_settings_are_valid() -> None:
         ("datasets.emoji.model.attention", [7], ["side 7", "32, 16, 8"]),
         ("datasets.emoji.model.head_channels", 7, ["heads of 7"]),
         ("datasets.emoji.size", 34, ["halved"]),
+        ("datasets.emoji.data.valu", 0.1, ["datasets.emoji.data.valu", "`val`"]),
         ("datasets.emoji.overrides", ["papr"], ["`paper`"]),
         ("masks.training.family", "perlni", ["`perlin`"]),
         ("masks.training.count", 0, ["masks.training.count", "greater"]),

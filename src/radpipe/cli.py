@@ -36,7 +36,7 @@ def run(
         log.parent.mkdir(parents=True, exist_ok=True)
         logging.getLogger("radpipe").addHandler(logging.FileHandler(log, mode="w"))
     resources = settings.read().resources
-    job = Job.from_slice(slice_text, Path.cwd(), resources, threads)
+    job = Job.from_slice(slice_text, Path(), resources, threads)
     importlib.import_module(f"radpipe.stages.{module_of(job.stage)}").run(job)
 
 
@@ -83,6 +83,44 @@ def show(paths: Annotated[list[Path], typer.Argument(help="tables (.csv) and fig
     typer.echo(text(paths))
 
 
+@app.command()
+def pull() -> None:
+    """Fetch cached results where there are any; never overwrites work that is only here."""
+    from radpipe import remote
+
+    remote.pull(Path.cwd())
+
+
+@app.command()
+def publish() -> None:
+    """Put the recorded results into the remote that is part of the repository."""
+    from radpipe import remote
+
+    done = remote.publish(Path.cwd())
+    typer.echo(
+        f"{remote.REMOTE}: {done.objects} files, {done.size / 1e6:.1f} MB "
+        f"({done.added} added, {done.removed} removed)\n"
+        f"now: git add dvc.lock {remote.REMOTE} results && git commit"
+    )
+
+
+@app.command()
+def prune(
+    yes: Annotated[bool, typer.Option("--yes", help="remove them")] = False,
+) -> None:
+    """List files under results/ that the settings no longer lead to."""
+    from radpipe import prune as pruning
+    from radpipe import settings
+
+    found = pruning.orphans(settings.read(), Path.cwd())
+    typer.echo("\n".join(str(path) for path in found) or "no orphans")
+    if yes and found:
+        pruning.remove(found, Path.cwd())
+        typer.echo(f"{len(found)} removed; now: dvc repro")
+    elif found:
+        typer.echo(f"{len(found)} orphans; to remove them: radpipe prune --yes")
+
+
 def main() -> None:
     """Entry point: a UserError is a message and exit status 1; anything else is a bug."""
     from radpipe.progress import setup_logging
@@ -90,6 +128,8 @@ def main() -> None:
     # analytics of the libraries below stay off
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+    # waiting threads sleep: spinning ones starve a machine that is busy otherwise
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     setup_logging()
     try:
         app()

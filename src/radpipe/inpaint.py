@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
 
 from radpipe.diffusion.noise import image_seed
 from radpipe.errors import UserError
@@ -54,12 +55,14 @@ def inpaint(
     pixels = read_picture(picture, size)
     hole = polarity.read(mask, (size, size))
     device = resolve_device(settings.resources.device)
-    inpainter = build(method, resolved.inpainter(method), _folders(settings, dataset, method), device)
+    folders = _folders(settings, dataset, method)
+    precision = resolved.sampling.precision
+    inpainter = build(method, resolved.inpainter(method), folders, device, precision)
     seeds = [image_seed(seed, "inpaint", str(number)) for number in range(samples)]
     images = np.repeat(pixels[None], samples, axis=0)
     holes = np.repeat(hole[None], samples, axis=0)
     with bar(inpainter.planned_evaluations(), f"{method}", unit="evaluations") as progress:
-        results = run_batch(inpainter, images, holes, seeds, device, progress.update).images
+        results = run_batch(inpainter, images, holes, seeds, device, lambda: _tick(progress)).images
     written = []
     for number, image in enumerate(results):
         path = out if samples == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}")
@@ -67,6 +70,10 @@ def inpaint(
             Image.fromarray(image).save(temporary, format="PNG")
         written.append(path)
     return written
+
+
+def _tick(progress: tqdm) -> None:
+    progress.update()
 
 
 def read_picture(path: Path, size: int) -> np.ndarray:

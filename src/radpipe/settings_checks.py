@@ -17,6 +17,7 @@ HELPERS = {
     "masks": {"bank", "hole"},
     "data": {"images", "parquet"},
     "ablations": {"base"},
+    "stages": {"evaluation", "models", "report", "training"},
 }
 
 
@@ -56,16 +57,56 @@ def check(settings: Settings, file: str) -> None:
     known(list(settings.inpainters), plugins("inpainters"), "inpainters", file)
     known([settings.masks.training.family], plugins("masks"), "masks.training.family", file)
     known([settings.training.lama.masks], plugins("masks"), "training.lama.masks", file)
+    _machine(settings, file)
     for name, dataset in settings.datasets.items():
         known(list(dataset.overrides), list(settings.overrides), f"datasets.{name}.overrides", file)
         known([settings.reader(name)], plugins("data"), f"datasets.{name}.reader", file)
         _architecture(settings, name, file)
+        if name in settings.run.datasets:
+            _fits(settings, name, file)
+            _reader(settings, name, file)
     for part in ("base", "rad", "lama"):
         _batches(settings, part, file)
     for method in sorted({*settings.run.methods, *settings.inpainters}):
         settings.inpainter(method)
     if "rad" in settings.run.methods and settings.masks.training.count < 2:
         raise UserError("RAD needs a bank of masks", f"{file}, key `masks.training.count`")
+
+
+def _fits(settings: Settings, name: str, file: str) -> None:
+    """Every mask family that is used must make sense at the data set's size."""
+    from radpipe.masks import fits
+
+    used = {*settings.run.masks, settings.masks.training.family, settings.training.lama.masks}
+    for family in sorted(used):
+        try:
+            fits(family, settings.datasets[name].size)
+        except UserError as error:
+            raise UserError(error.what, f"{file}, key `datasets.{name}.size`", error.do) from None
+
+
+def _reader(settings: Settings, name: str, file: str) -> None:
+    """The data set's own settings, by its reader's model."""
+    from radpipe import data
+    from radpipe.settings import section
+
+    model = data.load(settings.reader(name)).Settings
+    section(model, settings.datasets[name].data, f"datasets.{name}.data", file)
+
+
+def _machine(settings: Settings, file: str) -> None:
+    """What the machine gives to each kind of job; `default` stands for those not named."""
+    stages = [*plugins("stages"), "table", "figure"]
+    for key, allowed in (
+        ("minutes", stages),
+        ("memory_mb", stages),
+        ("sample_shards", plugins("inpainters")),
+    ):
+        given: dict[str, int] = getattr(settings.resources, key)
+        where = f"resources.{key}"
+        known(sorted(given), ["default", *allowed], where, file)
+        if "default" not in given:
+            raise UserError("a setting is missing", f"{file}, key `{where}`", "add `default:` there")
 
 
 def _architecture(settings: Settings, name: str, file: str) -> None:

@@ -11,7 +11,7 @@ import torch
 from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.models.adm import AdmConfig, AdmUNet
 from radpipe.settings import BaseTraining
-from radpipe.training.diffusion import DiffusionObjective, DrawNoisy
+from radpipe.training.diffusion import DiffusionObjective, DrawNoisy, scalar_time
 from radpipe.training.loop import Trainer, accelerator
 from radpipe.training.samples import NumberedSamples
 
@@ -54,7 +54,7 @@ def trainer(folder: Path, workers: int = 0, **changes: object) -> Trainer:
         for parameter in unet.parameters():  # zero-initialised layers would hide gradients
             parameter.data += 0.05 * torch.randn_like(parameter)
     schedule = TwoPhaseSchedule()
-    objective = DiffusionObjective(unet, schedule, 1e-3, "all", lambda s, level, hole: level - 1)
+    objective = DiffusionObjective(unet, schedule, 1e-3, "all", scalar_time)
     samples = NumberedSamples(Pictures(), 3, chosen.flip, DrawNoisy(schedule, 1.0, None))
     return Trainer(objective, chosen, samples, folder, accelerator("fp32", "cpu"), 60, workers)
 

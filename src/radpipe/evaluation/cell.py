@@ -85,7 +85,7 @@ def evaluate_cell(
     metrics: Sequence[str],
     references: Mapping[str, Reference],
     setup: Setup,
-    on_step: Callable[[int], None] | None = None,
+    on_step: Callable[[int], object] | None = None,
 ) -> CellScores:
     """Measure one cell.
 
@@ -152,7 +152,7 @@ def _per_image(
     holes: np.ndarray,
     setup: Setup,
     scores: CellScores,
-    on_step: Callable[[int], None] | None,
+    on_step: Callable[[int], object] | None,
 ) -> None:
     """Score every image; add columns and intervals."""
     built: dict[str, PerImageMetric] = {w.name: _implementation(w)(setup) for w in wanted}
@@ -183,7 +183,7 @@ def _distributions(
     references: Mapping[str, Reference],
     setup: Setup,
     scores: CellScores,
-    on_step: Callable[[int], None] | None,
+    on_step: Callable[[int], object] | None,
 ) -> None:
     """Features once per network, then every distance from them."""
     for name in dict.fromkeys(w.network for w in wanted):

@@ -67,7 +67,7 @@ class FeatureNetwork(ABC):
         """Backend, resizing and weights, for the tables' footers."""
 
     def extract(
-        self, images: np.ndarray, batch: int, on_step: Callable[[int], None] | None = None
+        self, images: np.ndarray, batch: int, on_step: Callable[[int], object] | None = None
     ) -> np.ndarray:
         """Features of uint8 images `[N, H, W, 3]`, as float32 `[N, dimension]`."""
         rows = []

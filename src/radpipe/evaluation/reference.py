@@ -90,7 +90,7 @@ def build_reference(
     network: FeatureNetwork,
     batch: int,
     source: str,
-    on_step: Callable[[int], None] | None = None,
+    on_step: Callable[[int], object] | None = None,
 ) -> Reference:
     """Statistics of a reference set.
 

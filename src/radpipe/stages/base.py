@@ -13,7 +13,7 @@ from radpipe.models.adm import AdmConfig, AdmUNet
 from radpipe.models.checkpoints import save_unet
 from radpipe.settings import BaseTraining, Model
 from radpipe.stages.training import train
-from radpipe.training.diffusion import DiffusionObjective, DrawNoisy
+from radpipe.training.diffusion import DiffusionObjective, DrawNoisy, scalar_time
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def _train(job: Job) -> None:
     unet = unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     schedule = TwoPhaseSchedule()
     objective = DiffusionObjective(
-        unet, schedule, settings.vlb_weight, "all", lambda s, level, hole: level - 1
+        unet, schedule, settings.vlb_weight, "all", scalar_time
     )
     draw = DrawNoisy(schedule, phase1=1.0, bank=None)
     if train(job, objective, settings, seed, draw, f"base network of {job.wildcards['dataset']}"):

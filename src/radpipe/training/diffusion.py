@@ -14,13 +14,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from radpipe.diffusion.loss import hybrid_loss
+from radpipe.diffusion.loss import Region, hybrid_loss
 from radpipe.diffusion.process import q_sample
 from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.models.noise_embedding import TimeMap
 from radpipe.training.samples import Sample
 
 TimeInput = Callable[[TwoPhaseSchedule, Tensor, Tensor], Tensor | TimeMap]
+
+
+def scalar_time(schedule: TwoPhaseSchedule, alpha_bar: Tensor, hole: Tensor) -> Tensor:
+    """ADM's index `[B]` of maps that are uniform: everything is hole."""
+    return schedule.network_time(1 - alpha_bar[:, 0, 0, 0])
 
 
 class MaskBank(Protocol):
@@ -86,7 +91,7 @@ class DiffusionObjective:
         schedule: of both phases.
         vlb_weight: lambda of the variational term.
         region: 'all' or 'noisy', see `hybrid_loss`.
-        time_input: (schedule, level `[B]`, hole `[B, 1, H, W]`) -> the network's time.
+        time_input: (schedule, alpha_bar, hole), maps `[B, 1, H, W]` -> the network's time.
     """
 
     def __init__(
@@ -94,7 +99,7 @@ class DiffusionObjective:
         network: nn.Module,
         schedule: TwoPhaseSchedule,
         vlb_weight: float,
-        region: str,
+        region: Region,
         time_input: TimeInput,
     ) -> None:
         self.players = {"model": network}
@@ -105,9 +110,10 @@ class DiffusionObjective:
         """Mean losses of a batch made by `DrawNoisy`: loss, mse, vlb (bits per dimension)."""
         x0, eps, hole, level = (batch[key] for key in ("x0", "eps", "hole", "level"))
         m = hole.double()
-        x = q_sample(x0, self.schedule.alpha_bar(level, m), eps)
+        alpha_bar = self.schedule.alpha_bar(level, m)
+        x = q_sample(x0, alpha_bar, eps)
         x = x.contiguous(memory_format=torch.channels_last)
-        out = networks["model"](x, self.time_input(self.schedule, level, hole)).float()
+        out = networks["model"](x, self.time_input(self.schedule, alpha_bar, hole)).float()
         pred_eps, pred_v = out.chunk(2, dim=1)
         terms = hybrid_loss(
             self.schedule, x0, x, level, m, eps, pred_eps, pred_v, self.region, self.vlb_weight
