@@ -101,7 +101,7 @@ def _sample(pipeline: Pipeline, target: Target) -> list[Target]:
 def _evaluate(pipeline: Pipeline, target: Target) -> list[Target]:
     cell = {name: target[name] for name in ("dataset", "method", "mask")}
     dataset = target["dataset"]
-    count = pipeline.resolved(dataset).resources.sample_shards
+    count = pipeline.resolved(dataset).resources.shards(target["method"])
     shards = [Target.of("sample", **cell, shard=str(shard)) for shard in range(count)]
     holes = Target.of("holes", dataset=dataset, mask=target["mask"])
     return [*_data(pipeline, target), holes, Target.of("reference", dataset=dataset), *shards]
@@ -186,8 +186,9 @@ STAGES: dict[str, Stage] = {
         keys=(
             "seed",
             *_DATASET,
-            "resources.sample_shards",
+            "resources.sample_shards.{inpainter}",
             "inpainters.{inpainter}",
+            "sampling",
             *_EVALUATION,
         ),
         modules=("stages.sample", "inpainters.{inpainter}"),
@@ -212,7 +213,7 @@ STAGES: dict[str, Stage] = {
         folder="results/metrics/{dataset}/timing",
         files=(),
         extras=("timing.csv",),
-        keys=("seed", *_DATASET, "timing", "run.methods", "inpainters"),
+        keys=("seed", *_DATASET, "timing", "run.methods", "inpainters", "sampling"),
         modules=("stages.timing", "inpainters.{methods}"),
         upstream=_timing,
     ),
@@ -247,6 +248,7 @@ class Pipeline:
         self.digest = lru_cache(maxsize=None)(lambda target: job.digest(self.slice(target)))
         self.upstream = lru_cache(maxsize=None)(self._upstream)
         self.resolved = lru_cache(maxsize=None)(self._resolved)
+        self._dumps: dict[int, dict[str, Any]] = {}
 
     def _resolved(self, dataset: str, variant: str = DEFAULT) -> Settings:
         changes = {} if variant == DEFAULT else variant_changes(variant)
@@ -323,7 +325,15 @@ class Pipeline:
             return {m: self._value(settings, f"inpainters.{m}") for m in settings.run.methods}
         if key.startswith("inpainters."):
             return settings.inpainter(key.partition(".")[2]).model_dump(mode="json")
-        return get(settings.model_dump(mode="json"), key)
+        if key.startswith("resources.sample_shards."):
+            return settings.resources.shards(key.rpartition(".")[2])
+        return get(self._plain(settings), key)
+
+    def _plain(self, settings: Settings) -> dict[str, Any]:
+        """Settings as plain JSON; made once for each of the resolved ones, which all live on."""
+        if id(settings) not in self._dumps:
+            self._dumps[id(settings)] = settings.model_dump(mode="json")
+        return self._dumps[id(settings)]
 
     def _modules(self, pattern: str, names: dict[str, str]) -> list[str]:
         if "{methods}" in pattern:

@@ -11,7 +11,7 @@ import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -131,6 +131,14 @@ class Training(Section):
     lama: LamaTraining
 
 
+class Sampling(Section):
+    """What holds for the sampling of every method."""
+
+    precision: Literal["fp32", "bf16"] = Field(
+        description="of the ADM networks' convolutions; bf16 is autocast, for GPUs"
+    )
+
+
 class Evaluation(Section):
     """Which images and metrics."""
 
@@ -159,13 +167,22 @@ class Resources(Section):
     device: str = Field(description="'auto', 'cpu', 'cuda', 'cuda:1', ...")
     train_threads: int = Field(ge=1, description="CPU threads per training")
     sample_batch: int = Field(ge=1, description="images per network call when sampling")
-    sample_shards: int = Field(ge=1, description="jobs per cell")
+    sample_shards: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        description="jobs per cell, by method; how the files are cut, not what is in them"
+    )
     loader_workers: int = Field(ge=0, description="processes that decode images")
     processes: int = Field(ge=1, description="training processes (GPUs) per job")
     save_seconds: int = Field(ge=1, description="at most this much work is lost by a kill")
     gpus: int = Field(ge=0, description="GPUs asked for per training or sampling job")
-    minutes: dict[str, int] = Field(description="cluster time limit per rule")
-    memory_mb: dict[str, int] = Field(description="cluster memory per rule")
+    minutes: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        description="cluster time limit per rule"
+    )
+    memory_mb: dict[str, Annotated[int, Field(ge=1)]] = Field(description="cluster memory per rule")
+
+    def shards(self, method: str) -> int:
+        """Sampling jobs per cell of a method; its variants' are the same."""
+        name = method.partition("@")[0]
+        return self.sample_shards.get(name, self.sample_shards["default"])
 
 
 class Settings(Section):
@@ -177,6 +194,7 @@ class Settings(Section):
     masks: Masks
     training: Training
     inpainters: dict[str, dict[str, Any]]
+    sampling: Sampling
     evaluation: Evaluation
     timing: Timing
     resources: Resources

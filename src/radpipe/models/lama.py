@@ -196,16 +196,18 @@ def _load_safetensors(path: Path) -> LamaGenerator:
 def load_generator(path: Path, device: torch.device | str = "cpu") -> nn.Module:
     """The generator in `path`, ready for inference: `(known [-1, 1], hole) -> image [-1, 1]`.
 
-    `.safetensors` is a generator trained here. `.pt` is TorchScript such as `big-lama.pt`: loading
-    it runs no Python from the file, but calling it runs the file's own graph, so its checksum is
-    checked where it is downloaded (`radpipe.assets`) before it gets here. Raises UserError if the
-    file is missing or is neither.
+    A safetensors file is a generator trained here. A zip archive is TorchScript such as
+    `big-lama.pt`: loading it runs no Python from the file, but calling it runs the file's own
+    graph, so its checksum is checked where it is downloaded (`radpipe.assets`) before it gets here.
+    The content decides, not the name. Raises UserError if the file is missing or is neither.
     """
     if not path.is_file():
         raise UserError(
             "The LaMa weights are missing", where=str(path), do="make or download this file first"
         )
-    if path.suffix == ".safetensors":
+    with path.open("rb") as file:
+        archive = file.read(2) == b"PK"
+    if not archive:
         model: nn.Module = _load_safetensors(path)
     else:
         try:

@@ -40,14 +40,15 @@ def run(job: Job) -> None:
         truths.ids,
         job.settings["evaluation.images"],
         int(job.wildcards["shard"]),
-        job.settings["resources.sample_shards"],
+        job.settings[f"resources.sample_shards.{method}"],
     )
     todo = [i for i in ids if not _finished(job.resume, i)]
     if todo:
         stages = ("base", "rad", "lama")
         folders = {s: job.folder(s) for s in stages if job.folders(s)}
         settings = job.settings[f"inpainters.{method}"]
-        inpainter = build(method, settings, folders, device_name(job))
+        precision = job.settings["sampling"]["precision"]
+        inpainter = build(method, settings, folders, device_name(job), precision)
         _inpaint(job, inpainter, truths, holes, ids, todo)
     _gather(job, ids)
 

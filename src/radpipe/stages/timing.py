@@ -78,7 +78,7 @@ def _time(
     values = own if budget == "run" else load(method).Settings()
     device = device_name(job)
     folders = {s: f for s in ("base", "rad", "lama") for f in job.folders(s)}
-    inpainter = build(method, values, folders, device)
+    inpainter = build(method, values, folders, device, job.settings["sampling"]["precision"])
     seeds = [image_seed(job.settings["seed"], "timing", i) for i in ids]
     evaluations = 0.0
 
