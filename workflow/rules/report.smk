@@ -1,12 +1,36 @@
 # Tables and figures: one file each in src/radpipe/report.
 
 
+report: "../report/workflow.rst"
+
+
+# what `snakemake --report` shows, and how it calls it
+SHOWN = {
+    "table": {"html": "read", "csv": "numbers"},
+    "figure": {"png": "picture", "pdf": "vector", "csv": "numbers"},
+}
+
+
+def shown(kind):
+    """Outputs of a table or figure, flagged for the report."""
+    outputs = STAGES[kind].outputs()
+    for suffix, label in SHOWN[kind].items():
+        outputs[f"name_{suffix}"] = report(
+            outputs[f"name_{suffix}"],
+            caption=f"../report/{kind}.rst",
+            category=f"{kind.capitalize()}s",
+            subcategory="{name}",
+            labels={kind: "{name}", "as": label},
+        )
+    return outputs
+
+
 rule table:
     input:
         receipts_of("table"),
         files=ancient(files_of("table")),
     output:
-        **STAGES["table"].outputs(),
+        **shown("table"),
     log:
         "results/logs/table/{name}.log",
     threads: 1
@@ -26,7 +50,7 @@ rule figure:
         receipts_of("figure"),
         files=ancient(files_of("figure")),
     output:
-        **STAGES["figure"].outputs(),
+        **shown("figure"),
     log:
         "results/logs/figure/{name}.log",
     threads: 1
