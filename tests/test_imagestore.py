@@ -138,3 +138,9 @@ def test_a_store_travels_to_other_processes(tmp_path: Path, images: dict[str, np
     with multiprocessing.get_context("fork").Pool(3) as pool:  # shares the open file
         for id, image in zip(ids, pool.map(store.read, ids, chunksize=5), strict=True):
             np.testing.assert_array_equal(image, images[id])
+
+
+def test_masks_are_bytes_of_0_and_1() -> None:
+    """Pillow gives bools whose bytes are 255, on which compiled code fails."""
+    mask = np.eye(8, dtype=bool)
+    assert decode_png(encode_png(mask)).view(np.uint8).max() == 1

@@ -50,7 +50,8 @@ def decode_png(data: bytes) -> np.ndarray:
     """The inverse of `encode_png`: uint8 `[H, W, 3]`, or bool `[H, W]` for a 1-bit PNG."""
     with Image.open(io.BytesIO(data)) as picture:
         if picture.mode == "1":
-            return np.array(picture, dtype=np.bool_)
+            # Pillow's own bool arrays hold bytes of 255, which native code takes for numbers
+            return np.asarray(picture.convert("L")) > 127
         return np.array(picture.convert("RGB"), dtype=np.uint8)
 
 
