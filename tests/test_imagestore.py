@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from radpipe.errors import UserError
-from radpipe.imagestore import ImageStore, ImageWriter
+from radpipe.imagestore import ImageStore, ImageWriter, decode_png, encode_png
 
 
 @pytest.fixture
