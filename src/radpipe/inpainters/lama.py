@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from radpipe.diffusion.noise import PerImageNoise
@@ -15,13 +14,7 @@ from radpipe.settings import Section
 
 
 class LamaSettings(Section):
-    """Which LaMa."""
-
-    weights: str = Field(
-        "train",
-        description="'train': the generator trained here; or the name of an asset of "
-        "workflow/assets.yaml, such as big_lama (public, trained on Places)",
-    )
+    """None: which weights is a matter of the training, `training.lama.weights`."""
 
 
 class Lama(Inpainter):
