@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from radpipe.errors import UserError
-from radpipe.models.adm import AdmConfig, AdmUNet
+from radpipe.models.adm import AdmUNet
+from radpipe.models.adm_config import AdmConfig
 from radpipe.models.checkpoints import new_unet
 from radpipe.models.noise_embedding import TimeMap
 
@@ -62,7 +63,7 @@ def compare(config: AdmConfig, batch: int, repeats: int) -> list[dict[str, Any]]
     memory = {form: _memory(config, batch, form) for form in FORMS}
     rows = []
     for form in FORMS:
-        ratios = [a / b for a, b in zip(seconds[form], seconds["scalar"])]
+        ratios = [a / b for a, b in zip(seconds[form], seconds["scalar"], strict=True)]
         peak, rise = memory[form]
         rows.append(
             {
@@ -92,7 +93,8 @@ def _turns(config: AdmConfig, batch: int, repeats: int) -> dict[str, list[float]
 
 
 def _network(config: AdmConfig, batch: int) -> tuple[AdmUNet, Tensor]:
-    unet = new_unet(config, seed=0).eval().to(memory_format=torch.channels_last)
+    unet = new_unet(config, seed=0).eval()
+    unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     x = torch.zeros(batch, config.in_channels, config.image_size, config.image_size)
     return unet, x.normal_(generator=torch.Generator().manual_seed(0))
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
@@ -18,77 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from radpipe.errors import UserError
+from radpipe.models.adm_config import AdmConfig
 from radpipe.models.noise_embedding import Embedding, TimeMap, embed
-
-
-@dataclass(frozen=True)
-class AdmConfig:
-    """Architecture of an ADM U-Net, as it is stored in our checkpoints.
-
-    Attributes:
-        image_size: side of the images it was trained on, pixels (other sizes run, too).
-        model_channels: channels of the first resolution are this times channel_mult[0].
-        num_res_blocks: residual blocks per resolution.
-        channel_mult: one multiple per resolution, each half as large as the one before.
-        attention_resolutions: DOWNSAMPLING FACTORS at which attention follows a residual block
-            (256 pixels with attention at 16 pixels: 16).
-        num_head_channels: channels of an attention head.
-        in_channels: of the image.
-        out_channels: twice in_channels when the network also predicts the variance.
-        resblock_updown: change of resolution inside residual blocks, else by convolutions.
-        use_scale_shift_norm: only True is supported; kept so that public descriptions fit.
-        dropout: rate inside residual blocks while training.
-        use_new_attention_order: split q, k, v before the heads; the public checkpoints do not.
-    """
-
-    image_size: int
-    model_channels: int
-    num_res_blocks: int
-    channel_mult: tuple[int, ...]
-    attention_resolutions: tuple[int, ...]
-    num_head_channels: int
-    in_channels: int = 3
-    out_channels: int = 6
-    resblock_updown: bool = True
-    use_scale_shift_norm: bool = True
-    dropout: float = 0.0
-    use_new_attention_order: bool = False
-
-    def __post_init__(self) -> None:
-        if not self.use_scale_shift_norm:
-            raise UserError(
-                "an ADM network without scale-shift normalisation is not supported",
-                "use_scale_shift_norm: false",
-                "use a network that was trained with use_scale_shift_norm",
-            )
-        for level, multiple in enumerate(self.channel_mult):
-            width = multiple * self.model_channels
-            if 2**level in self.attention_resolutions and width % self.num_head_channels:
-                raise UserError(
-                    f"{width} channels cannot be split into heads of {self.num_head_channels}",
-                    f"attention at 1/{2**level} of the image size",
-                    f"choose head channels that divide {width}",
-                )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> AdmConfig:
-        """The reverse of `to_dict`.
-
-        Raises:
-            UserError: for unknown or missing entries.
-        """
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise UserError(f"unknown entry `{unknown[0]}` in a description of an ADM network")
-        try:
-            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-        except TypeError as error:
-            raise UserError(f"incomplete description of an ADM network: {error}") from None
 
 
 class Norm(nn.GroupNorm):
@@ -245,9 +175,7 @@ class AdmUNet(nn.Module):
             nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width)
         )
         channels = c.channel_mult[0] * width
-        self.input_blocks = nn.ModuleList(
-            [Stage(nn.Conv2d(c.in_channels, channels, 3, padding=1))]
-        )
+        self.input_blocks = nn.ModuleList([Stage(nn.Conv2d(c.in_channels, channels, 3, padding=1))])
         skips = [channels]
         last = len(c.channel_mult) - 1
         for level, multiple in enumerate(c.channel_mult):
@@ -259,7 +187,9 @@ class AdmUNet(nn.Module):
                 self.input_blocks.append(Stage(self._resize(Downsample, channels)))
                 skips.append(channels)
         self.middle_block = Stage(
-            self._block(channels, channels), self._attention(channels), self._block(channels, channels)
+            self._block(channels, channels),
+            self._attention(channels),
+            self._block(channels, channels),
         )
         self.output_blocks = nn.ModuleList()
         for level, multiple in reversed(list(enumerate(c.channel_mult))):
@@ -307,7 +237,9 @@ class AdmUNet(nn.Module):
         """
         height, width = x.shape[-2:]
         sizes = [(height >> n, width >> n) for n in range(len(self.config.channel_mult))]
-        with torch.autocast(x.device.type, enabled=False):
+        # meta tensors, which only count operations, have no autocast of their own
+        kind = "cpu" if x.is_meta else x.device.type
+        with torch.autocast(kind, enabled=False):
             embedding = embed(time, self.time_embed, self.config.model_channels, sizes)
 
         def run(layer: nn.Module, h: Tensor) -> Tensor:

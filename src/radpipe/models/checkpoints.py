@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from torch import Tensor
 
 from radpipe.errors import UserError, nearest
 from radpipe.files import atomic
-from radpipe.models.adm import AdmConfig, AdmUNet
+from radpipe.models.adm import AdmUNet
+from radpipe.models.adm_config import AdmConfig
 
 FFHQ256 = AdmConfig(
     image_size=256,
@@ -137,7 +139,7 @@ def check_shapes(config: AdmConfig, shapes: Mapping[str, tuple[int, ...]], where
     Raises:
         UserError: naming the first wrong tensor and the architecture that the file likely has.
     """
-    wanted = {name: tuple(tensor.shape) for name, tensor in empty(config).state_dict().items()}
+    wanted = _shapes(config)
     fault = ""
     for name, shape in wanted.items():
         if name not in shapes:
@@ -153,12 +155,18 @@ def check_shapes(config: AdmConfig, shapes: Mapping[str, tuple[int, ...]], where
         raise UserError(f"the checkpoint does not fit: {fault}", where, _likely(shapes))
 
 
+@lru_cache(maxsize=8)
+def _shapes(config: AdmConfig) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of an architecture's state dict."""
+    return {name: tuple(tensor.shape) for name, tensor in empty(config).state_dict().items()}
+
+
 def _likely(shapes: Mapping[str, tuple[int, ...]]) -> str:
     """What the file seems to hold, from the share of tensors it has in common with each."""
     found = {(name, tuple(shape)) for name, shape in shapes.items()}
     shares = {}
     for name, config in ARCHITECTURES.items():
-        known = {(k, tuple(t.shape)) for k, t in empty(config).state_dict().items()}
+        known = set(_shapes(config).items())
         shares[name] = len(known & found) / len(known | found)
     best = max(shares.values())
     names = " or ".join(name for name, share in shares.items() if share == best)
@@ -201,4 +209,6 @@ def _opened(path: Path) -> Any:
     try:
         return safe_open(path, framework="pt")
     except SafetensorError as error:
-        raise UserError(f"the checkpoint is damaged ({error})", str(path), "write it anew") from None
+        raise UserError(
+            f"the checkpoint is damaged ({error})", str(path), "write it anew"
+        ) from None

@@ -26,7 +26,8 @@ from torch import nn
 
 from radpipe.errors import UserError
 from radpipe.files import atomic, write_json
-from radpipe.models.adm import AdmConfig, AdmUNet
+from radpipe.models.adm import AdmUNet
+from radpipe.models.adm_config import AdmConfig
 from radpipe.models.checkpoints import new_unet
 from radpipe.torchvision_compat import ensure_torchvision
 
@@ -124,7 +125,7 @@ def add_lora(unet: AdmUNet, rank: int = 16, alpha: float = 16, seed: int = 0) ->
             if ".lora_A." in name:
                 noise = torch.empty(parameter.shape).normal_(std=1 / rank, generator=generator)
                 parameter.copy_(noise)
-    return model  # type: ignore[return-value]
+    return model
 
 
 def parameter_report(model: nn.Module) -> ParameterReport:
@@ -142,7 +143,7 @@ def parameter_report(model: nn.Module) -> ParameterReport:
                 other += parameter.numel()
     for name, blocks in model.named_buffers():
         if name.endswith(".blocks"):
-            lora -= int((blocks == 0).sum())
+            lora -= blocks.numel() * 2 // 3
     return ParameterReport(base, lora, time, other)
 
 
@@ -200,7 +201,7 @@ def load_adapter(unet: AdmUNet, folder: Path, merge: bool = True) -> nn.Module:
     model.eval()
     if not merge:
         return model
-    merged: nn.Module = model.merge_and_unload()  # type: ignore[operator]
+    merged: nn.Module = model.merge_and_unload()
     return merged.requires_grad_(True)
 
 

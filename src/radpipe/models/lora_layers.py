@@ -12,7 +12,7 @@ from peft.tuners.lora.layer import Conv1d, Conv2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from radpipe.models.adm import AdmConfig
+from radpipe.models.adm_config import AdmConfig
 
 ADAPTER = "default"
 # Output channels up to which adding B A to the weight beats a second branch (measured on a CPU,
@@ -21,7 +21,7 @@ ADAPTER = "default"
 FOLD_TRAINING, FOLD_INFERENCE = 64, 128
 
 
-def unmerged(layer: Conv1d | Conv2d) -> bool:
+def unmerged(layer: Any) -> bool:
     """Whether the layer has to add its adapter itself."""
     return not layer.disable_adapters and not layer.merged and ADAPTER in layer.lora_A
 
@@ -34,13 +34,14 @@ class FoldedConv2d(Conv2d):
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """`[B, C, H, W]` -> `[B, C_out, H', W']`."""
-        base = self.get_base_layer()
+        base: Any = self.get_base_layer()
         limit = FOLD_TRAINING if torch.is_grad_enabled() else FOLD_INFERENCE
         if base.out_channels > limit or not unmerged(self):
             result: Tensor = super().forward(x, *args, **kwargs)
             return result
         with torch.autocast(x.device.type, enabled=False):
-            a, b = self.lora_A[ADAPTER].weight, self.lora_B[ADAPTER].weight
+            a: Any = self.lora_A[ADAPTER].weight
+            b: Any = self.lora_B[ADAPTER].weight
             delta = (self.scaling[ADAPTER] * b.flatten(1)) @ a.flatten(1)
             weight = base.weight + delta.view_as(base.weight)
         folded: Tensor = base._conv_forward(x, weight, base.bias)
@@ -73,5 +74,6 @@ class FusedQkv(Conv1d):
             result: Tensor = super().forward(x, *args, **kwargs)
             return result
         up = self.scaling[ADAPTER] * self.blocks * self.lora_B[ADAPTER].weight
-        adapted: Tensor = self.get_base_layer()(x)
-        return adapted + F.conv1d(self.lora_A[ADAPTER](x), up)
+        base: Any = self.get_base_layer()
+        adapted: Tensor = base(x) + F.conv1d(self.lora_A[ADAPTER](x), up)
+        return adapted

@@ -94,7 +94,7 @@ def _mixture(
         whole = (piece[0], slice(None))
         of_channels, of_pixels = (whole, piece) if pixels_first else (piece, whole)
         parts = [source[piece] * factor[of_channels] for factor in factors]
-        for part, term in zip(parts, terms):
+        for part, term in zip(parts, terms, strict=False):  # no terms without a shift
             part += term[of_channels]
         _mix_into(parts, [level[of_pixels] for level in levels], target[piece])
     return out
@@ -113,7 +113,7 @@ def _mix_into(parts: list[Tensor], weights: list[Tensor], out: Tensor) -> None:
         torch.lerp(parts[0], parts[1], weights[1], out=out)
         return
     torch.mul(parts[0], weights[0], out=out)
-    for part, weight in zip(parts[1:], weights[1:]):
+    for part, weight in zip(parts[1:], weights[1:], strict=True):
         out.addcmul_(part, weight)
 
 

@@ -76,9 +76,7 @@ class TimeMap:
             known_time: `[B]`.
         """
         hole = hole.to(torch.float32)
-        return cls.levels(
-            torch.stack([known_time, hole_time], 1), torch.cat([1 - hole, hole], 1)
-        )
+        return cls.levels(torch.stack([known_time, hole_time], 1), torch.cat([1 - hole, hole], 1))
 
     @property
     def size(self) -> Size:
@@ -129,13 +127,18 @@ class ScalarEmbedding:
 
 @dataclass(frozen=True)
 class LevelEmbedding:
-    """K vectors per image: `active` `[B, K, D]`; `weights`: size -> `[B, K, H, W]`."""
+    """K vectors per image: `active`: K times `[B, D]`; `weights`: size -> `[B, K, H, W]`.
 
-    active: Tensor
+    Each level goes through the layers as a batch of its own, so that it gets the very numbers
+    that the scalar embedding would (a larger matrix product may round differently).
+    """
+
+    active: Sequence[Tensor]
     weights: Mapping[Size, Tensor]
 
     def modulate(self, h: Tensor, projection: nn.Module) -> Tensor:
-        scale, shift = projection(self.active).chunk(2, dim=-1)
+        projected = torch.stack([projection(level) for level in self.active], 1)
+        scale, shift = projected.chunk(2, dim=-1)
         return modulate_low_rank(h, scale, shift, self.weights[h.shape[-2], h.shape[-1]])
 
 
@@ -173,8 +176,10 @@ def embed(
     if time.size != sizes[0]:
         raise ValueError(f"the time map is {time.size}, the image {sizes[0]}")
     if time.weights is not None:
-        active = F.silu(mlp(sinusoidal(time.times, channels)))
-        return LevelEmbedding(active, _pyramid(time.weights, sizes))
+        levels = [F.silu(mlp(sinusoidal(level, channels))) for level in time.times.unbind(1)]
+        # In float64, so that 0 and 1 stay what they are where all neighbours agree.
+        weights = _pyramid(time.weights.double(), sizes)
+        return LevelEmbedding(levels, {size: w.float() for size, w in weights.items()})
     active = F.silu(mlp(sinusoidal(time.times[:, 0], channels)))
     maps = _pyramid(active.permute(0, 3, 1, 2), sizes)
     return DenseEmbedding({size: level.permute(0, 2, 3, 1) for size, level in maps.items()})
@@ -182,7 +187,6 @@ def embed(
 
 def _pyramid(x: Tensor, sizes: Sequence[Size]) -> dict[Size, Tensor]:
     """`x` `[B, C, H, W]` at every size; the paper's bilinear resize, always from the full map."""
-    x = x if x.is_floating_point() else x.float()
     return {
         size: x
         if size == tuple(x.shape[-2:])

@@ -1,0 +1,137 @@
+"""The network against the reference implementation, and its options against each other."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from radpipe.errors import UserError
+from radpipe.models.adm import AdmConfig, AdmUNet
+from radpipe.models.checkpoints import ARCHITECTURES, empty, new_unet
+
+SHAPES = json.loads(
+    (Path(__file__).parents[1] / "oracle" / "adm_256_state_dict_shapes.json").read_text()
+)
+LARGE = "lsun_bedroom_256_and_imagenet_256_uncond"
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_reference_output(oracle_net, oracle_io, layout):
+    net = oracle_net.to(memory_format=layout)
+    x = oracle_io["x"].contiguous(memory_format=layout)
+    with_graph = net(x, oracle_io["t"])
+    with torch.no_grad():
+        without = net(x, oracle_io["t"])
+    torch.testing.assert_close(with_graph, oracle_io["y"], rtol=0, atol=1e-4)
+    torch.testing.assert_close(without, oracle_io["y"], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "parameters"),
+    [
+        ("FFHQ256", "ffhq_256", 93_563_910),
+        ("LSUN256", LARGE, 552_814_086),
+        ("IMAGENET256", LARGE, 552_814_086),
+    ],
+)
+def test_names_and_shapes_of_public_checkpoints(name, key, parameters):
+    unet = empty(ARCHITECTURES[name])
+    ours = {k: list(tensor.shape) for k, tensor in unet.state_dict().items()}
+    assert ours == SHAPES[key]
+    assert sum(p.numel() for p in unet.parameters()) == parameters
+
+
+def test_input_is_not_touched_without_gradients(small_net, batch):
+    x, _, times = batch
+    before = x.clone()
+    with torch.no_grad():
+        first, again = small_net(x, times), small_net(x, times)
+    assert torch.equal(x, before)
+    assert torch.equal(first, again)
+
+
+def test_checkpointing_changes_memory_only(small_net, batch):
+    x, _, times = batch
+
+    def gradients(checkpointing):
+        small_net.checkpointing = checkpointing
+        small_net.zero_grad()
+        small_net(x, times).square().sum().backward()
+        return [p.grad.clone() for p in small_net.parameters()]
+
+    for kept, recomputed in zip(gradients(False), gradients(True), strict=True):
+        assert torch.equal(kept, recomputed)
+
+
+def test_checkpointing_with_frozen_blocks(small_net, batch):
+    """The case in which the reference implementation raises."""
+    x, _, times = batch
+    small_net.requires_grad_(False)
+    small_net.time_embed.requires_grad_(True)
+    small_net.checkpointing = True
+    small_net(x, times).sum().backward()
+    assert small_net.time_embed[0].weight.grad.abs().max() > 0
+
+
+def test_new_attention_order_is_a_permutation_of_the_legacy_one(small_net, batch):
+    """The same network with its fused channels reordered gives the same output."""
+    x, _, times = batch
+    config = replace(small_net.config, use_new_attention_order=True)
+    other = AdmUNet(config).eval()
+    weights = small_net.state_dict()
+    for name in [k for k in weights if ".qkv." in k]:
+        w, head = weights[name], config.num_head_channels
+        by_head = w.view(-1, 3, head, *w.shape[1:])
+        weights[name] = by_head.transpose(0, 1).reshape(w.shape)
+    other.load_state_dict(weights)
+    with torch.no_grad():
+        torch.testing.assert_close(other(x, times), small_net(x, times), rtol=1e-5, atol=1e-5)
+
+
+def test_a_new_network_predicts_zero_and_leaves_the_global_generator(small_net, batch):
+    x, _, times = batch
+    state = torch.random.get_rng_state()
+    unet = new_unet(small_net.config, seed=1)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert torch.equal(unet(x, times), torch.zeros(3, 6, 16, 16))
+    same = new_unet(small_net.config, seed=1).state_dict()
+    assert all(torch.equal(tensor, same[k]) for k, tensor in unet.state_dict().items())
+
+
+def test_learned_resampling_and_odd_widths_run(batch):
+    x, _, times = batch
+    config = AdmConfig(16, 20, 1, (1, 2), (), 20, resblock_updown=False)
+    unet = AdmUNet(config)
+    assert "input_blocks.2.0.op.weight" in unet.state_dict()
+    assert "output_blocks.1.1.conv.weight" in unet.state_dict()
+    assert unet(x, times).shape == (3, 6, 16, 16)
+
+
+def test_dropout_acts_in_training_only(small_net, batch):
+    x, _, times = batch
+    unet = AdmUNet(replace(small_net.config, dropout=0.5))
+    unet.load_state_dict(small_net.state_dict())
+    assert torch.equal(unet.eval()(x, times), small_net(x, times))
+    assert not torch.equal(unet.train()(x, times), small_net(x, times))
+
+
+def test_config_survives_json(small_net):
+    values = json.loads(json.dumps(small_net.config.to_dict()))
+    assert AdmConfig.from_dict(values) == small_net.config
+
+
+def test_config_refuses_what_it_cannot_build(small_net):
+    values = small_net.config.to_dict()
+    with pytest.raises(UserError, match="unknown entry `chanels`"):
+        AdmConfig.from_dict(values | {"chanels": 3})
+    with pytest.raises(UserError, match="scale-shift"):
+        AdmConfig.from_dict(values | {"use_scale_shift_norm": False})
+    with pytest.raises(UserError, match="heads of 48"):
+        AdmConfig.from_dict(values | {"num_head_channels": 48})
+    values.pop("channel_mult")
+    with pytest.raises(UserError, match="channel_mult"):
+        AdmConfig.from_dict(values)
