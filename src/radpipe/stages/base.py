@@ -20,7 +20,11 @@ log = logging.getLogger(__name__)
 
 def architecture(job: Job) -> AdmConfig:
     """The ADM architecture of the job's data set."""
-    model, size = job.section("model", Model), job.settings["size"]
+    return config_of(job.section("model", Model), job.settings["size"])
+
+
+def config_of(model: Model, size: int) -> AdmConfig:
+    """The settings of a network -> its architecture; attention sides become factors."""
     return AdmConfig(
         image_size=size,
         model_channels=model.channels,
