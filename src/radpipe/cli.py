@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import os
 import sys
@@ -30,12 +31,18 @@ def run(
 ) -> None:
     """Run one stage of the DAG; called by Snakemake's rules."""
     from radpipe import settings
+    from radpipe.devices import claim_gpu
     from radpipe.job import Job
+    from radpipe.launch import is_main, relaunch
 
-    if log is not None:
+    wanted, params = json.loads(slice_text), settings.read()
+    dataset = wanted["wildcards"].get("dataset")
+    resources = (params.resolve(dataset) if dataset else params).resources
+    relaunch(wanted["stage"], resources)
+    claim_gpu(Path(".radpipe/gpus"), resources.device)
+    if log is not None and is_main():
         log.parent.mkdir(parents=True, exist_ok=True)
         logging.getLogger("radpipe").addHandler(logging.FileHandler(log, mode="w"))
-    resources = settings.read().resources
     job = Job.from_slice(slice_text, Path(), resources, threads)
     importlib.import_module(f"radpipe.stages.{module_of(job.stage)}").run(job)
 
@@ -84,6 +91,22 @@ def show(paths: Annotated[list[Path], typer.Argument(help="tables (.csv) and fig
 
 
 @app.command()
+def explain(
+    table: Annotated[Path, typer.Argument(help="results/tables/main.csv")],
+    method: Annotated[str, typer.Argument()],
+    mask: Annotated[str, typer.Argument()],
+    metric: Annotated[str, typer.Argument()],
+    dataset: Annotated[str | None, typer.Option(help="where the table has several")] = None,
+) -> None:
+    """Print the chain from one number to its images, networks, settings and checksums."""
+    from radpipe import settings
+    from radpipe.explain import explain as chain
+    from radpipe.pipeline import Pipeline
+
+    typer.echo(chain(Pipeline(settings.read()), Path.cwd(), table, method, mask, metric, dataset))
+
+
+@app.command()
 def pull() -> None:
     """Fetch cached results where there are any; never overwrites work that is only here."""
     from radpipe import remote
@@ -119,6 +142,17 @@ def prune(
         typer.echo(f"{len(found)} removed; now: dvc repro")
     elif found:
         typer.echo(f"{len(found)} orphans; to remove them: radpipe prune --yes")
+
+
+@app.command()
+def bench(
+    repeats: Annotated[int, typer.Option(min=1, help="timed forwards per form")] = 5,
+    quick: Annotated[bool, typer.Option(help="skip the 256x256 network")] = False,
+) -> None:
+    """Measure masks, training images and the cost of RAD's embedding on this machine."""
+    from radpipe.bench import bench as measure
+
+    measure(typer.echo, repeats, quick)
 
 
 def main() -> None:
