@@ -1,0 +1,71 @@
+"""Orphans: files under results/ that no stage of the current settings makes.
+
+They remain when a method, a mask or a data set is taken out of params.yaml, since results
+persist; nothing reads them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from radpipe.errors import UserError
+from radpipe.pipeline import STAGES, Pipeline, Target
+from radpipe.settings import Settings
+
+
+def outputs(pipeline: Pipeline, target: Target) -> list[str]:
+    """All files that a target's stage writes."""
+    stage, wildcards = STAGES[target.stage], dict(target.wildcards)
+    return [f"{stage.folder}/{name}".format(**wildcards) for name in _names(target)]
+
+
+def _names(target: Target) -> tuple[str, ...]:
+    stage = STAGES[target.stage]
+    return (stage.receipt, *stage.files, *stage.extras)
+
+
+def orphans(settings: Settings, root: Path) -> list[Path]:
+    """Files in the folders of the stages that the settings do not lead to, sorted.
+
+    Args:
+        settings: of params.yaml.
+        root: the repository; the paths returned are relative to it.
+    """
+    pipeline = Pipeline(settings)
+    known = {
+        name
+        for target in pipeline.walk(pipeline.report_targets())
+        for name in outputs(pipeline, target)
+    }
+    folders = sorted({"/".join(stage.folder.split("/")[:2]) for stage in STAGES.values()})
+    found = [p.relative_to(root) for f in folders for p in (root / f).rglob("*") if p.is_file()]
+    return sorted(path for path in found if path.as_posix() not in known)
+
+
+def remove(paths: Iterable[Path], root: Path) -> None:
+    """Delete orphans, the folders that they leave empty, and Snakemake's records of them."""
+    chosen = list(paths)
+    for path in chosen:
+        try:
+            (root / path).unlink()
+        except OSError as error:
+            raise UserError(
+                f"an orphan cannot be removed: {(error.strerror or '').lower()}", str(path)
+            ) from None
+        for folder in path.parents:
+            if len(folder.parts) < 3 or any((root / folder).iterdir()):
+                break
+            (root / folder).rmdir()
+    names = [path.as_posix() for path in chosen]
+    for start in range(0, len(names), 500):
+        part = names[start : start + 500]
+        command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all"]
+        subprocess.run(
+            [*command, "--cleanup-metadata", *part],
+            cwd=root,
+            capture_output=True,
+            check=False,
+        )
