@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from report_tree import Tree, make_settings
 
 from radpipe.errors import UserError
 from radpipe.explain import explain
 from radpipe.pipeline import Pipeline, Target
 from radpipe.report.show import show
 from radpipe.stages import report
+from report_tree import Tree, make_settings
 
 MAIN = Target.of("table", name="main")
 TABLE = Path("results/tables/main.csv")
@@ -70,7 +70,7 @@ def test_one_changed_byte_anywhere_breaks_the_chain(tree: Tree, name: str) -> No
     data = bytearray(path.read_bytes())
     data[-2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(UserError, match="checksum|no number"):
+    with pytest.raises(UserError, match=r"checksum|no number"):
         chain(tree)
 
 
@@ -89,7 +89,7 @@ def test_a_changed_setting_breaks_the_chain_and_is_named(tree: Tree) -> None:
     assert "results/tables/.receipts/main.json" in caught.value.where
     report_again = later.job(MAIN)
     report.run(report_again)  # even a table made anew stands on an old checkpoint
-    with pytest.raises(UserError, match="what it stands on changed|training.rad.rank"):
+    with pytest.raises(UserError, match=r"what it stands on changed|training\.rad\.rank"):
         chain(later)
 
 

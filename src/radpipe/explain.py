@@ -128,9 +128,7 @@ def verify(pipeline: Pipeline, root: Path, target: Target) -> dict[str, Any]:
     return {**receipt, "target": target, "place": place}
 
 
-def verify_value(
-    root: Path, pipeline: Pipeline, cell: Target, row: Mapping[str, str]
-) -> list[str]:
+def verify_value(root: Path, pipeline: Pipeline, cell: Target, row: Mapping[str, str]) -> list[str]:
     """Check that the table's number is the one that was measured; how it came about in words."""
     folder = root / pipeline.place(cell)["folder"]
     name, value = row["metric"], float(row["value"])

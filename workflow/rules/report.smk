@@ -19,7 +19,6 @@ def shown(kind):
             outputs[f"name_{suffix}"],
             caption=f"../report/{kind}.rst",
             category=f"{kind.capitalize()}s",
-            subcategory="{name}",
             labels={kind: "{name}", "as": label},
         )
     return outputs

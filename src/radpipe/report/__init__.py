@@ -17,7 +17,7 @@ PACKAGES = {"table": "tables", "figure": "figures"}
 
 def names(kind: str) -> list[str]:
     """All tables, or all figures."""
-    return plugins(f"report.{PACKAGES[kind]}")
+    return list(plugins(f"report.{PACKAGES[kind]}"))
 
 
 def load(kind: str, name: str) -> ModuleType:

@@ -14,7 +14,13 @@ from radpipe.report.comparison import (
     nested,
     not_run_rows,
 )
-from radpipe.report.results import ablation_methods, cell_targets, describe_weights, read_cell
+from radpipe.report.results import (
+    Cell,
+    ablation_methods,
+    cell_targets,
+    describe_weights,
+    read_cell,
+)
 from radpipe.report.table import Table
 
 if TYPE_CHECKING:
@@ -39,7 +45,8 @@ def build(job: Job, name: str) -> Table:
     """A row per data set, variant, mask and metric."""
     ablation = load(name)
     labels = ablation.methods(name)
-    rows, cells = [], []
+    rows: list[dict[str, Any]] = []
+    cells: list[Cell] = []
     weights: dict[str, str] = {}
     for dataset in job.settings["run.datasets"]:
         for mask in job.settings["run.masks"]:
@@ -59,7 +66,8 @@ def build(job: Job, name: str) -> Table:
     notes = [*footer(cells), *(f"Weights, {key}: {text}." for key, text in weights.items())]
     if name not in job.settings["run.ablations"]:
         add = f"`{name}` to `run.ablations` in params.yaml"
-        notes.insert(0, f"{printed.NOT_RUN}: the settings do not ask for these variants; add {add}.")
+        why = f"{printed.NOT_RUN}: the settings do not ask for these variants"
+        notes.insert(0, f"{why}; add {add}.")
     caption = CAPTION.format(paper=ablation.paper)
     readable = tuple(blocks(table, labels, ablation.axis))
     return Table(ablation.title, table, readable, caption, tuple(notes), nested(table))

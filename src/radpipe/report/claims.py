@@ -42,7 +42,7 @@ def speed(evidence: Evidence) -> Verdict:
 
 def no_worse_than_repaint(evidence: Evidence) -> Verdict:
     """LPIPS of RAD against RePaint's at the budgets of this run, mask by mask."""
-    found, holds = [], True
+    found, holds, counts = [], True, ""
     for mask in evidence.job.settings["run.masks"]:
         rad, other = evidence.cell("rad", mask), evidence.cell("repaint", mask)
         paired = difference(rad, other, "lpips") if rad and other else None
@@ -50,8 +50,9 @@ def no_worse_than_repaint(evidence: Evidence) -> Verdict:
             return Verdict(UNTESTED, "LPIPS of RAD and of RePaint is not there on every mask")
         holds &= paired.low <= 0
         found.append(f"{mask} {in_words(paired)}")
-    counts = f"{number(rad.evaluations, 0)} and {number(other.evaluations, 0)} evaluations"
-    return Verdict(HOLDS if holds else FAILS, f"LPIPS, RAD − RePaint: {', '.join(found)}; {counts}")
+        counts = f"{number(rad.evaluations, 0)} and {number(other.evaluations, 0)} evaluations"
+    text = f"LPIPS, RAD - RePaint: {', '.join(found)}; {counts}"
+    return Verdict(HOLDS if holds else FAILS, text)
 
 
 def no_seam(mask: str) -> Claim:
@@ -74,7 +75,7 @@ def no_seam(mask: str) -> Claim:
         f"no_seam_{mask}",
         f"RAD leaves no boundary artefacts on {mask} masks",
         "paper, qualitative comparison",
-        "95 % interval of the gradient jump along the hole's edge, output − truth, reaches 0",
+        "95 % interval of the gradient jump along the hole's edge, output - truth, reaches 0",
         judge,
     )
 
@@ -112,7 +113,7 @@ def claims(masks: list[str]) -> list[Claim]:
             "speed_without_loss",
             "RAD is faster with no worse LPIPS than RePaint",
             "paper, main table",
-            "on no mask is the 95 % interval of the paired LPIPS difference, RAD − RePaint, above "
+            "on no mask is the 95 % interval of the paired LPIPS difference, RAD - RePaint, above "
             "0 (RePaint at the budget of this run)",
             no_worse_than_repaint,
         ),

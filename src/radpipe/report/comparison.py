@@ -143,9 +143,7 @@ def _heading(part: pd.DataFrame, metric: str) -> str:
 
 def _column(part: pd.DataFrame) -> dict[str, Text | str]:
     """Method -> printed entry of one metric; the dagger marks a significant difference to RAD."""
-    halves = [
-        (row.high - row.low) / 2 for row in part.itertuples() if isinstance(row.low, float)
-    ]
+    halves = [(row.high - row.low) / 2 for row in part.itertuples() if isinstance(row.low, float)]
     decimals = decimals_for(halves)
     values = {row.value for row in part.itertuples() if isinstance(row.value, float)}
     entries: dict[str, Text | str] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -58,6 +58,7 @@ class Evidence:
 
     job: Job
     dataset: str
+    _cells: dict[tuple[str, str], Cell | None] = field(default_factory=dict)
 
     @cached_property
     def timing(self) -> pd.DataFrame:
@@ -68,8 +69,10 @@ class Evidence:
         return rows[rows["dataset"] == self.dataset]
 
     def cell(self, method: str, mask: str) -> Cell | None:
-        """A cell, None where it was not run."""
-        return read_cell(self.job, self.dataset, method, mask)
+        """A cell, None where it was not run; read once."""
+        if (method, mask) not in self._cells:
+            self._cells[method, mask] = read_cell(self.job, self.dataset, method, mask)
+        return self._cells[method, mask]
 
     def values(self, metric: str, mask: str) -> dict[str, float]:
         """Method -> value of a metric, for the comparison's methods that have one."""
@@ -86,17 +89,20 @@ class Evidence:
 
         from radpipe.evaluation.intervals import bootstrap_difference
 
-        mine, theirs = [], []
-        for mask in self.job.settings["run.masks"]:
-            cell, rad = self.cell(method, mask), self.cell("rad", mask)
-            if cell is None or rad is None or metric not in cell.scores:
-                return None
+        pairs = [
+            (self.cell(method, m), self.cell("rad", m)) for m in self.job.settings["run.masks"]
+        ]
+        found = [(a, b) for a, b in pairs if a and b and metric in a.scores]
+        if len(found) < len(pairs):
+            return None
+        for cell, rad in found:
             require_same_images(cell, rad)
-            mine.append(cell.scores[metric].to_numpy(float))
-            theirs.append(rad.scores[metric].to_numpy(float))
-        return bootstrap_difference(
-            np.mean(mine, axis=0), np.mean(theirs, axis=0), rad.seed, rad.resamples
+        mine, theirs = (
+            np.mean([pair[side].scores[metric].to_numpy(float) for pair in found], axis=0)
+            for side in (0, 1)
         )
+        rad = found[0][1]
+        return bootstrap_difference(mine, theirs, rad.seed, rad.resamples)
 
     def differences(self, method: str, metric: str) -> list[str]:
         """Per mask: the difference to RAD in words."""
@@ -132,7 +138,7 @@ def best_on(metric: str, mask: str, rank: int) -> Claim:
         rad, first = evidence.cell("rad", mask), evidence.cell(order[0], mask)
         if order[0] != "rad" and rad and first:
             paired = difference(rad, first, metric)
-            text += f"; RAD − {printed.label(order[0])}: {in_words(paired)}" if paired else ""
+            text += f"; RAD - {printed.label(order[0])}: {in_words(paired)}" if paired else ""
         return Verdict(HOLDS if place <= rank else FAILS, text)
 
     stand_in = "" if metric in {"fid", "lpips"} else " (our measure in FID's place)"
@@ -157,7 +163,7 @@ def worse_without(variant: str, name: str, statement: str) -> Claim:
         text = _ablation_numbers(evidence, variant, paired)
         return Verdict(HOLDS if paired.low > 0 else FAILS, text)
 
-    test = "95 % interval of the paired LPIPS difference, variant − RAD, is above 0"
+    test = "95 % interval of the paired LPIPS difference, variant - RAD, is above 0"
     return Claim(name, statement, "paper, ablation", test, judge)
 
 
@@ -171,12 +177,12 @@ def not_better(variant: str, name: str, statement: str) -> Claim:
         text = _ablation_numbers(evidence, variant, paired)
         return Verdict(FAILS if paired.high < 0 else HOLDS, text)
 
-    test = "95 % interval of the paired LPIPS difference, variant − RAD, is not below 0"
+    test = "95 % interval of the paired LPIPS difference, variant - RAD, is not below 0"
     return Claim(name, statement, "paper, ablation", test, judge)
 
 
 def _ablation_numbers(evidence: Evidence, variant: str, paired: Interval) -> str:
-    text = f"LPIPS, variant − RAD: {in_words(paired)} over {paired.n:,} images and all masks"
+    text = f"LPIPS, variant - RAD: {in_words(paired)} over {paired.n:,} images and all masks"
     for metric in ("fid", "fd_alexnet"):
         parts = evidence.differences(f"rad@components-{variant}", metric)
         if parts:

@@ -133,11 +133,13 @@ def weights_used(job: Job, dataset: str, method: str) -> list[tuple[str, Folder]
     requires = load(name).requires
     if requires is None:
         return []
-    found = [(requires, f) for f in job.folders(requires, dataset=dataset)]
+    found: list[tuple[str, Folder]] = [
+        (requires, f) for f in job.folders(requires, dataset=dataset)
+    ]
     if requires == "rad":
         own = job.folders("rad", dataset=dataset, variant=variant or DEFAULT)
         default = job.folders("rad", dataset=dataset, variant=DEFAULT)
-        base = [("base", f) for f in job.folders("base", dataset=dataset)]
+        base: list[tuple[str, Folder]] = [("base", f) for f in job.folders("base", dataset=dataset)]
         found = base + [("rad", f) for f in (own or default)]
     return found
 

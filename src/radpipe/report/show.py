@@ -12,7 +12,7 @@ from radpipe.report.table import number
 
 WIDTH = 80
 NAME = 12  # characters for the methods' names
-ENTRY = 10  # characters per number
+ENTRY = 11  # characters per number and its mark
 QUALITY = ("lpips",)
 DISTANCES = ("fid", "fd_alexnet", "fd_vgg16")
 Rows = list[dict[str, str]]
@@ -77,16 +77,12 @@ def _block(dataset: str, rows: Rows, columns: list[tuple[str, str]]) -> str:
              enumerate(columns)]  # fmt: skip
     lines = [
         dataset[: NAME - 1].ljust(NAME) + "".join(mask.rjust(ENTRY) for mask in masks),
-        " " * NAME + "".join(_short(labels[m]).rjust(ENTRY) for _, m in columns),
+        " " * NAME + "".join(labels[m][: ENTRY - 1].rjust(ENTRY) for _, m in columns),
     ]
     for method in dict.fromkeys(r["method"] for r in rows):
         entries = [_entry(found.get((method, *column))) for column in columns]
         lines.append(printed.label(method)[: NAME - 1].ljust(NAME) + "".join(entries))
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _short(label: str) -> str:
-    return label.removesuffix("Net").removesuffix("16")[: ENTRY - 2] + " "
 
 
 def _entry(row: dict[str, str] | None) -> str:

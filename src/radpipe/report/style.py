@@ -10,7 +10,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (2, 1.5)), "-.", (0, (6, 2, 1, 
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "++", "--")
 DPI = 150
 
-_RC: dict[str, Any] = {
+_RC: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters everywhere
     "font.size": 8,
     "axes.titlesize": 9,
@@ -99,7 +99,9 @@ def rc() -> Any:
     return rc_context(_RC)
 
 
-def canvas(width: float, height: float, layout: str | None = "constrained") -> Figure:
+def canvas(
+    width: float, height: float, layout: Literal["constrained"] | None = "constrained"
+) -> Figure:
     """An empty figure, inches, without pyplot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

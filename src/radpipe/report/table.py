@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+MINUS = "\u2212"
+
+
 @dataclass(frozen=True)
 class Text:
     """One printed entry; the best of its column is bold, the second best underlined."""
@@ -132,8 +135,8 @@ _TEX = {
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
-    "−": "$-$",
-    "×": r"$\times$",
+    "\u2212": "$-$",
+    "\u00d7": r"$\times$",
     "≤": r"$\le$",
     "≥": r"$\ge$",
     "∞": r"$\infty$",
@@ -184,11 +187,11 @@ def number(value: float, decimals: int | None = None) -> str:
     if math.isnan(value):
         return ""
     if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
+        return "∞" if value > 0 else f"{MINUS}∞"
     if decimals is None:
         size = math.floor(math.log10(abs(value))) if value else 0
         decimals = max(0, 2 - size)
-    return f"{value:,.{decimals}f}".replace("-", "−")
+    return f"{value:,.{decimals}f}".replace("-", MINUS)
 
 
 def decimals_for(half_widths: list[float]) -> int | None:

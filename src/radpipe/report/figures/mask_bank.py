@@ -45,7 +45,8 @@ def draw(job: Job) -> Drawing:
     """A band per data set: grids of masks; the distribution of their areas below each."""
     import pandas as pd
 
-    bands, curves, rows = [], [], []
+    bands: list[list[mosaic.Grid]] = []
+    curves, rows = [], []
     for dataset in job.settings["run.datasets"]:
         masks = read_masks(job, dataset)
         grids = []

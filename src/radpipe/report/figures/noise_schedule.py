@@ -86,6 +86,6 @@ def _figure(
         below.set_xlim(0, levels[-1])
         below.set_ylim(-0.02, 1.02)
         below.set_xlabel("level t")
-        below.set_ylabel("share of noise, 1 − ᾱ")
+        below.set_ylabel(r"share of noise, $1-\bar\alpha$")
         below.legend(loc="center right")
     return figure

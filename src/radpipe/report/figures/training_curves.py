@@ -108,6 +108,6 @@ def _panel(axes: Axes, part: pd.DataFrame) -> None:
         axes.legend(fontsize=6.5, labelspacing=0.3)
 
 
-def _thousands(value: float, position: int | None = None) -> str:
+def _thousands(value: float, position: float = 0) -> str:
     """20000 -> 20k."""
     return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"

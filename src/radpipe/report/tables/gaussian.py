@@ -37,7 +37,11 @@ def build(job: Job) -> Table:
 
     torch.set_num_threads(job.threads)
     with bar(len(CASES), "gaussian check", unit="cases") as progress:
-        data = gaussian_check(SAMPLES, job.settings["seed"], on_case=lambda _: progress.update())
+
+        def done(case: str) -> None:
+            progress.update()
+
+        data = gaussian_check(SAMPLES, job.settings["seed"], on_case=done)
     head = ("Method", "Settings", "Evaluations", "Error of the mean", "Error of the covariance")
     rows = tuple(
         (

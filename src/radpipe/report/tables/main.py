@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from radpipe.evaluation import METRICS
 from radpipe.report import printed
@@ -39,7 +39,8 @@ def build(job: Job) -> Table:
     """A row per data set, method, mask and metric; the paper's cells that were not run too."""
     methods = printed.with_papers(job.settings["run.methods"], printed.PAPER_METHODS)
     masks = printed.with_papers(job.settings["run.masks"], printed.PAPER_MASKS)
-    rows, cells = [], []
+    rows: list[dict[str, Any]] = []
+    cells: list[Cell] = []
     weights: dict[str, str] = {}
     for dataset in job.settings["run.datasets"]:
         for mask in masks:

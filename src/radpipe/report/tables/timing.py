@@ -86,8 +86,7 @@ def _rows(part: pd.DataFrame) -> list[tuple[str, ...]]:
             row.budget,
             str(row.batch),
             number(row.evaluations, 0),
-            f"{number(row.seconds_median)} "
-            f"[{number(row.seconds_q25)}, {number(row.seconds_q75)}]",
+            f"{number(row.seconds_median)} [{number(row.seconds_q25)}, {number(row.seconds_q75)}]",
             number(row.peak_memory_mb, 0),
             number(row.ratio_to_rad),
         )

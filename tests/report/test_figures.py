@@ -1,0 +1,137 @@
+"""Figures: what they plot, that they are the same twice, and that images are not resampled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from radpipe.pipeline import Pipeline, Target
+from radpipe.report import load, mosaic, names, style
+from radpipe.report.figures.qualitative import spread
+from radpipe.report.figures.qualitative_ranked import ranked
+from radpipe.stages import report
+from report_tree import IMAGES, Tree, make_scores, make_settings, picture
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    settings = make_settings(methods=["rad", "telea"], masks=["box"], ablations=["lora_rank"])
+    made = Tree(tmp_path_factory.mktemp("figures"), Pipeline(settings))
+    made.write(*(Target.of("figure", name=name) for name in names("figure")))
+    return made
+
+
+def draw(tree: Tree, name: str) -> style.Drawing:
+    return load("figure", name).draw(tree.job(Target.of("figure", name=name)))
+
+
+@pytest.mark.parametrize("name", names("figure"))
+def test_every_figure_is_written_whole_with_its_numbers(tree: Tree, name: str) -> None:
+    report.run(tree.job(Target.of("figure", name=name)))
+    folder = tree.root / "results/figures"
+    with Image.open(folder / f"{name}.png") as image:
+        pixels = np.asarray(image.convert("L"))
+    assert pixels.std() > 5  # not blank
+    assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    assert len(pd.read_csv(folder / f"{name}.csv")) > 0
+
+
+def test_equal_results_give_equal_bytes(tree: Tree, tmp_path: Path) -> None:
+    written = []
+    for place in ("a", "b"):
+        drawing = draw(tree, "qualitative")
+        for suffix, save in drawing.savers().items():
+            save(tmp_path / f"{place}.{suffix}")
+        written.append([(tmp_path / f"{place}.{s}").read_bytes() for s in ("png", "pdf", "csv")])
+    assert written[0] == written[1]
+
+
+def test_nothing_touches_matplotlibs_global_settings(tree: Tree) -> None:
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    draw(tree, "noise_schedule")
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_images_of_a_grid_keep_their_pixels() -> None:
+    images = [[picture(1), picture(2)]]
+    joined = mosaic.join(mosaic.Grid("", [], images))
+    assert joined.shape[0] % 32 == 0
+    scale = joined.shape[0] // 32
+    assert (joined[: 32 * scale : scale, : 32 * scale : scale] == images[0][0]).all()
+    start = 32 * scale + mosaic.GAP
+    assert (joined[::scale, start::scale] == images[0][1]).all()
+
+
+def test_a_saved_grid_shows_each_pixel_as_a_whole_number_of_dots(tmp_path: Path) -> None:
+    grid = mosaic.Grid("", [], [[picture(3)]])
+    figure = mosaic.draw([[grid]], [[]])
+    style.Drawing(figure, pd.DataFrame(), "").savers()["png"](tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        pixels = np.asarray(image.convert("RGB"))
+    expected = mosaic.join(grid)
+    top, left = mosaic.TITLE, mosaic.LEFT
+    shown = pixels[top : top + expected.shape[0], left : left + expected.shape[1]]
+    assert (shown == expected).all()
+
+
+def test_the_hole_of_an_input_shows_nothing_of_the_truth() -> None:
+    hole = np.zeros((32, 32), bool)
+    hole[:16] = True
+    one, other = (mosaic.with_hole(picture(i), hole) for i in (1, 2))
+    assert (one[hole] == other[hole]).all()
+    assert (one[~hole] == picture(1)[~hole]).all()
+
+
+def test_fixed_images_are_spread_and_never_more_than_there_are() -> None:
+    assert spread(list("abcdefgh"), 4) == ["a", "c", "e", "g"]
+    assert spread(["a", "b"], 6) == ["a", "b"]
+
+
+def test_ranked_images_are_the_extremes_and_the_middle() -> None:
+    scores = {f"i{k}": k / 10 for k in range(9)}
+    assert ranked(scores) == [
+        ("best", "i0"), ("best", "i1"), ("median", "i3"), ("median", "i4"),
+        ("worst", "i7"), ("worst", "i8"),
+    ]  # fmt: skip
+    assert [i for _, i in ranked({"a": 1.0, "b": 0.0})] == ["b", "a"]
+
+
+def test_plotted_numbers_are_the_scores(tree: Tree) -> None:
+    data = draw(tree, "ablations").data.set_index("method")
+    for method in ("rad", "rad@lora_rank-rank_4"):
+        expected = make_scores(method, "box")["lpips"].mean()
+        assert data.loc[method, "value"] == pytest.approx(expected)
+    points = draw(tree, "quality_time").data
+    assert set(points["metric"]) == {"lpips", "fd_alexnet"}
+    assert points.loc[points["method"] == "rad", "seconds"].iloc[0] == pytest.approx(0.5)
+
+
+def test_areas_of_the_training_masks_are_near_the_diagonal(tree: Tree) -> None:
+    data = draw(tree, "mask_bank").data
+    training = data[data["family"].str.startswith("training")]
+    assert (training["share_smaller"] - training["area"]).abs().max() < 0.25  # 64 masks
+    assert set(data["family"]) == {"training (perlin)", "box"}
+
+
+def test_without_ablations_the_figure_says_so(tmp_path: Path) -> None:
+    settings = make_settings(methods=["rad", "telea"], masks=["box"])
+    tree = Tree(tmp_path, Pipeline(settings))
+    drawing = draw(tree, "ablations")
+    texts = [t.get_text() for axes in drawing.figure.axes for t in axes.texts]
+    assert drawing.data.empty and "not run" in texts[0]
+
+
+def test_methods_are_told_apart_without_colour() -> None:
+    markers = [marker for _, marker in style.MARKS.values()]
+    assert len(set(markers)) == len(markers)
+
+
+def test_images_shown_are_the_first_of_the_split(tree: Tree) -> None:
+    shown = draw(tree, "qualitative").data["image"].unique()
+    assert list(shown) == [f"im{i * IMAGES // 6:02d}" for i in range(6)]

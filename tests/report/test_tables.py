@@ -1,0 +1,170 @@
+"""Tables: what they say of known scores, and what they say of what was not run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radpipe.evaluation.intervals import bootstrap_difference
+from radpipe.pipeline import Pipeline, Target
+from radpipe.report import load, names, printed
+from radpipe.report.table import Block, Table, Text, decimals_for, number
+from radpipe.report.tables.ablation_steps import with_front
+from radpipe.stages import report
+from report_tree import BAD, IMAGES, Tree, make_scores, make_settings
+
+METHODS = ["rad", "repaint", "telea"]
+
+
+def build(root: Path, name: str, **run: object) -> tuple[Table, Tree]:
+    """A table of made-up results."""
+    tree = Tree(root, Pipeline(make_settings(**({"methods": METHODS, "masks": ["box"]} | run))))
+    target = Target.of("table", name=name)
+    tree.write(target)
+    return load("table", name).build(tree.job(target)), tree
+
+
+@pytest.fixture(scope="module")
+def main(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    return build(tmp_path_factory.mktemp("main"), "main")[0].data
+
+
+def rows(data: pd.DataFrame, **where: str) -> pd.DataFrame:
+    for key, value in where.items():
+        data = data[data[key] == value]
+    return data
+
+
+def test_ranks_follow_the_direction_of_each_metric(main: pd.DataFrame) -> None:
+    order = sorted(METHODS, key=lambda m: BAD[m])
+    for metric in ("lpips", "fd_alexnet", "psnr_hole", "ssim_hole"):
+        ranks = rows(main, mask="box", metric=metric).set_index("method")["rank"]
+        assert [ranks[m] for m in order] == [1, 2, 3]
+    assert set(rows(main, mask="box", metric="psnr_known", value=np.inf)["rank"]) == {1}
+
+
+def test_differences_to_rad_are_paired(main: pd.DataFrame) -> None:
+    (row,) = rows(main, method="repaint", mask="box", metric="lpips").to_dict("records")
+    one, other = (make_scores(m, "box")["lpips"].to_numpy() for m in ("repaint", "rad"))
+    expected = bootstrap_difference(one, other, 0, 200)
+    assert row["difference"] == pytest.approx(expected.value)
+    assert row["difference_low"] == pytest.approx(expected.low)
+    assert row["significant"] == "yes"
+    # unpaired, images differ far more than methods
+    assert row["difference_high"] - row["difference_low"] < 0.6 * (row["high"] - row["low"])
+    assert rows(main, method="rad", metric="lpips")["difference"].isna().all()
+
+
+def test_a_distance_of_distributions_is_paired_by_blocks(main: pd.DataFrame) -> None:
+    (row,) = rows(main, method="telea", mask="box", metric="fd_alexnet").to_dict("records")
+    one, other = (make_scores(m, "box")["fd_alexnet"].mean() for m in ("telea", "rad"))
+    assert row["difference"] == pytest.approx(one - other)
+    assert row["difference_low"] < row["difference"] < row["difference_high"]
+
+
+def test_the_papers_cells_that_were_not_run_say_so(main: pd.DataFrame) -> None:
+    for where in ({"method": "mcg", "mask": "box"}, {"method": "rad", "mask": "wide"}):
+        assert set(rows(main, **where)["value"]) == {"not run"}
+    assert set(rows(main, method="mcg")["rank"]) == {None}
+
+
+def test_every_number_of_the_paper_is_one_that_is_known() -> None:
+    assert printed.paper_value("ffhq", "lama", "box", "fid") == 27.7
+    assert printed.paper_value("ffhq", "rad", "box", "fid") == "not available"
+    assert printed.paper_value("emoji", "lama", "box", "fid") == "not available"
+    assert len(printed.PAPER_VALUES) == 5
+
+
+def test_a_metric_without_its_weights_is_not_available(tmp_path: Path) -> None:
+    settings = make_settings(methods=["rad", "telea"], masks=["box"])
+    changed = settings.resolve("emoji", {"evaluation.metrics": ["fid", "lpips"]})
+    tree = Tree(tmp_path, Pipeline(changed))
+    tree.write(Target.of("table", name="main"))
+    table = load("table", "main").build(tree.job(Target.of("table", name="main")))
+    values = rows(table.data, mask="box", metric="fid").set_index("method")
+    assert values.loc["rad", "value"] == "not available"
+    assert "inception-fid" in values.loc["rad", "note"]
+    assert values.loc["rad", "rank"] is None
+
+
+def test_the_footer_says_how_and_with_what(tmp_path: Path) -> None:
+    table, tree = build(tmp_path, "main", methods=["rad", "lama"])
+    footer = "\n".join(table.footer)
+    receipt = json.loads((tree.root / "results/checkpoints/emoji/lama/receipt.json").read_text())
+    for text in (
+        f"n = {IMAGES}",
+        "resize: bilinear",
+        "reference: emoji, train split",
+        "block jackknife",
+        "n < 2,048",
+        "trained here on 40000 images",
+        receipt["files"]["generator.weights"]["sha256"][:12],
+    ):
+        assert text in footer
+
+
+def test_equal_results_give_equal_bytes(tmp_path: Path) -> None:
+    files = []
+    for name in ("a", "b"):
+        tree = build(tmp_path / name, "main")[1]
+        report.run(tree.job(Target.of("table", name="main")))
+        files.append([p.read_bytes() for p in sorted(tree.root.glob("results/tables/main.*"))])
+    assert files[0] == files[1] and len(files[0]) == 5
+
+
+def test_all_tables_build_without_ablations_and_say_not_run(tmp_path: Path) -> None:
+    for name in (n for n in names("table") if n.startswith("ablation_")):
+        table, _ = build(tmp_path, name, ablations=[])
+        variants = table.data[table.data["method"] != "rad"]
+        assert set(variants["value"]) == {"not run"}
+        assert table.footer[0].startswith("not run")
+        assert "to `run.ablations`" in table.footer[0]
+
+
+def test_an_ablation_names_the_settings_that_its_variants_change(tmp_path: Path) -> None:
+    table, _ = build(tmp_path, "ablation_lora_rank", ablations=["lora_rank"])
+    changes = table.data.set_index("method")["changes"].to_dict()
+    assert changes["rad"] == ""
+    assert changes["rad@lora_rank-rank_4"] == "training.rad.rank: 4, training.rad.alpha: 4.0"
+
+
+def test_the_pareto_front_of_solvers() -> None:
+    points = [("a", 5, 0.30), ("b", 10, 0.20), ("c", 10, 0.25), ("d", 25, 0.20), ("e", 50, 0.10)]
+    common = {"dataset": "x", "mask": "box", "lower_is_better": True}
+    long = [
+        common | {"method": m, "metric": metric, "value": float(v)}
+        for m, e, quality in points
+        for metric, v in (("lpips", quality), ("evaluations", e))
+    ]
+    data = with_front(pd.DataFrame(long).astype(object))
+    marks = data[data["metric"] == "lpips"].set_index("method")["pareto"].to_dict()
+    assert marks == {"a": "yes", "b": "yes", "c": "no", "d": "no", "e": "yes"}
+
+
+def test_readable_tables_escape_what_their_format_reads() -> None:
+    block = Block("50 % & more", ("a_b", "x|y"), ((Text("1", best=True), Text("2", second=True)),))
+    table = Table("T", pd.DataFrame({"a": [1]}), (block,), "caption", ("note",))
+    assert "**1**" in table.markdown() and "<u>2</u>" in table.markdown()
+    latex = table.latex()
+    assert r"50 \% \& more" in latex and r"a\_b" in latex and r"\textbf{1}" in latex
+    assert "50 % &amp; more" in table.html() and "<b>1</b>" in table.html()
+
+
+def test_numbers_show_two_digits_of_their_interval() -> None:
+    assert decimals_for([0.012, 0.015]) == 3
+    assert number(0.12345, 3) == "0.123"
+    assert number(-1234.5, 1) == "\u22121,234.5"
+    assert number(float("inf")) == "∞"
+    assert number(0.0) == "0.00"
+
+
+def test_the_timing_table_keeps_the_official_budget(tmp_path: Path) -> None:
+    table, _ = build(tmp_path, "timing")
+    official = table.data[table.data["budget"] == "official"]
+    assert list(official["method"]) == ["repaint"]
+    assert official["ratio_to_rad"].iloc[0] == pytest.approx(150)
+    assert "not run" in table.markdown()
