@@ -124,7 +124,7 @@ class Tree:
     def _timing(self, job: Job) -> None:
         rows = []
         for method in job.settings["run.methods"]:
-            slow = {"rad": 1.0, "repaint": 3.0, "lama": 0.05, "telea": 0.01}[method]
+            slow = {"rad": 1.0, "repaint": 3.0, "lama": 0.05, "telea": 0.01}.get(method, 0.7)
             plan = [("run", 1, slow), ("run", 8, slow / 2)]
             plan += [("official", 1, slow * 50)] if method == "repaint" else []
             for budget, batch, seconds in plan:
