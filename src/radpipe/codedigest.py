@@ -20,9 +20,11 @@ CARRIERS = frozenset(
     for name in (
         "cli",
         "codedigest",
+        "devices",
         "errors",
         "files",
         "job",
+        "launch",
         "pipeline",
         "progress",
         "settings",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class UserError(Exception):
     """Something the user can put right.
@@ -27,7 +29,7 @@ class UserError(Exception):
         return "\n".join(lines)
 
 
-def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
+def nearest(word: str, known: Sequence[str]) -> str:
     """The known word that a misspelt one probably means, or an empty string."""
     from difflib import get_close_matches
 

@@ -248,6 +248,7 @@ class Pipeline:
         self.digest = lru_cache(maxsize=None)(lambda target: job.digest(self.slice(target)))
         self.upstream = lru_cache(maxsize=None)(self._upstream)
         self.resolved = lru_cache(maxsize=None)(self._resolved)
+        self.code = lru_cache(maxsize=None)(code_digest)
         self._dumps: dict[int, dict[str, Any]] = {}
 
     def _resolved(self, dataset: str, variant: str = DEFAULT) -> Settings:
@@ -290,7 +291,7 @@ class Pipeline:
             {
                 **self.place(target),
                 "settings": values,
-                "code": code_digest(*modules),
+                "code": self.code(*modules),
                 "upstream": upstream,
             }
         )

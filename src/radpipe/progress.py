@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
+from radpipe.launch import is_main
+
 
 @contextmanager
 def bar(total: int, what: str, unit: str = "images", start: int = 0) -> Iterator[tqdm]:
@@ -21,9 +23,12 @@ def bar(total: int, what: str, unit: str = "images", start: int = 0) -> Iterator
         start: units that an earlier run has done.
     """
     terminal = sys.stderr.isatty()
+    # of many processes one speaks
+    silent = not is_main()
     with tqdm(
         total=total,
         initial=start,
+        disable=silent,
         desc=what,
         unit=f" {unit}",
         mininterval=0.2 if terminal else 20,
@@ -37,4 +42,4 @@ def bar(total: int, what: str, unit: str = "images", start: int = 0) -> Iterator
 def setup_logging() -> None:
     """Log lines of the library go to the standard error stream, bare."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("radpipe").setLevel(logging.INFO)
+    logging.getLogger("radpipe").setLevel(logging.INFO if is_main() else logging.ERROR)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import pkgutil
+from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from radpipe.errors import UserError, nearest
@@ -21,15 +23,16 @@ HELPERS = {
 }
 
 
-def plugins(kind: str) -> list[str]:
+@cache
+def plugins(kind: str) -> tuple[str, ...]:
     """Names that can be typed: the files of radpipe/<kind>/, found without importing them."""
     spec = importlib.util.find_spec(f"radpipe.{kind}")
     locations = list(spec.submodule_search_locations or []) if spec else []
     names = {module.name for module in pkgutil.iter_modules(locations)}
-    return sorted(n for n in names - HELPERS.get(kind, set()) if not n.startswith("_"))
+    return tuple(sorted(n for n in names - HELPERS.get(kind, set()) if not n.startswith("_")))
 
 
-def known(words: tuple[str, ...] | list[str], allowed: list[str], key: str, file: str) -> None:
+def known(words: Sequence[str], allowed: Sequence[str], key: str, file: str) -> None:
     """Refuse a word that names nothing, and a word given twice."""
     for position, word in enumerate(words):
         if word not in allowed:
@@ -106,7 +109,16 @@ def _machine(settings: Settings, file: str) -> None:
         where = f"resources.{key}"
         known(sorted(given), ["default", *allowed], where, file)
         if "default" not in given:
-            raise UserError("a setting is missing", f"{file}, key `{where}`", "add `default:` there")
+            raise UserError(
+                "a setting is missing", f"{file}, key `{where}`", "add `default:` there"
+            )
+    processes, nodes = settings.resources.processes, settings.resources.nodes
+    if processes % nodes:
+        raise UserError(
+            f"{processes} training processes do not split over {nodes} nodes",
+            f"{file}, key `resources.processes`",
+            f"choose a multiple of {nodes}",
+        )
 
 
 def _architecture(settings: Settings, name: str, file: str) -> None:

@@ -1,4 +1,5 @@
 # Settings, wildcards and the functions that rules take their inputs and slices from.
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +12,9 @@ try:
 except UserError as error:
     sys.exit(f"radpipe: {error}")
 PIPELINE = Pipeline(SETTINGS)
-RUN = f"{sys.executable} -m radpipe.cli run"
+# this environment's Python; by name, since Snakemake's records are published
+os.environ["RADPIPE_PYTHON"] = sys.executable
+RUN = '"$RADPIPE_PYTHON" -m radpipe.cli run'
 
 
 wildcard_constraints:
@@ -46,22 +49,51 @@ def slice_of(stage):
     return lambda wildcards: PIPELINE.slice(target(stage, wildcards))
 
 
+def machine(wildcards):
+    """How a job uses the machine: its data set's `resources`."""
+    dataset = wildcards.get("dataset")
+    settings = PIPELINE.resolved(dataset) if dataset else SETTINGS
+    return settings.resources
+
+
 def minutes(stage):
-    return SETTINGS.resources.minutes.get(stage, SETTINGS.resources.minutes["default"])
+    """Time limit for a cluster."""
+
+    def limit(wildcards):
+        given = machine(wildcards).minutes
+        return given.get(stage, given["default"])
+
+    return limit
 
 
 def memory(stage):
-    return SETTINGS.resources.memory_mb.get(
-        stage, SETTINGS.resources.memory_mb["default"]
-    )
+    """Memory limit for a cluster, MB."""
+
+    def limit(wildcards):
+        given = machine(wildcards).memory_mb
+        return given.get(stage, given["default"])
+
+    return limit
 
 
-def gpu(stage):
-    """GPUs that a job of this stage asks a cluster for."""
-    wanted = {"base", "rad", "lama"}
-    if stage in wanted:
-        return SETTINGS.resources.gpus * SETTINGS.resources.processes
-    return SETTINGS.resources.gpus
+def gpu(wildcards):
+    """GPUs of a job that is one process."""
+    return machine(wildcards).gpus
+
+
+def training_gpus(wildcards):
+    """GPUs of a training, on all its nodes."""
+    return machine(wildcards).gpus * machine(wildcards).processes
+
+
+def training_threads(wildcards):
+    """CPU threads of a training's processes on one node."""
+    used = machine(wildcards)
+    return used.train_threads * used.processes // used.nodes
+
+
+def training_nodes(wildcards):
+    return machine(wildcards).nodes
 
 
 def report_files(kind):

@@ -13,7 +13,7 @@ rule reference:
     resources:
         runtime=minutes("reference"),
         mem_mb=memory("reference"),
-        gpu=gpu("reference"),
+        gpu=gpu,
     params:
         slice=slice_of("reference"),
     message:
@@ -34,7 +34,7 @@ rule evaluate:
     resources:
         runtime=minutes("evaluate"),
         mem_mb=memory("evaluate"),
-        gpu=gpu("evaluate"),
+        gpu=gpu,
     params:
         slice=slice_of("evaluate"),
     message:
@@ -55,7 +55,7 @@ rule timing:
     resources:
         runtime=minutes("timing"),
         mem_mb=memory("timing"),
-        gpu=gpu("timing"),
+        gpu=gpu,
     params:
         slice=slice_of("timing"),
     message:

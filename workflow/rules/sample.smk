@@ -13,7 +13,7 @@ rule sample:
     resources:
         runtime=minutes("sample"),
         mem_mb=memory("sample"),
-        gpu=gpu("sample"),
+        gpu=gpu,
     params:
         slice=slice_of("sample"),
     message:

@@ -1,4 +1,18 @@
 # Trainings: base network, RAD and its ablation variants, LaMa.
+#
+# A training with several processes starts itself anew under `accelerate launch`
+# (src/radpipe/launch.py); its batch is split over them, and the result does not depend on how.
+# R stands for results/checkpoints/ffhq/rad/default/receipt.json; the settings are those of
+# `resources` in params.yaml, here in its `overrides.paper`.
+#
+# 1 GPU, processes: 1
+#   snakemake --cores all --resources gpu=1 -- $R
+# 8 GPUs of this machine, processes: 8
+#   snakemake --cores all --resources gpu=8 -- $R
+# 8 GPUs of a cluster's node, processes: 8
+#   snakemake --workflow-profile workflow/profiles/slurm -- $R
+# 2 nodes of 8 GPUs, processes: 16, nodes: 2
+#   snakemake --workflow-profile workflow/profiles/slurm -- $R
 
 
 rule base:
@@ -9,11 +23,12 @@ rule base:
         **STAGES["base"].outputs(),
     log:
         "results/logs/base/{dataset}.log",
-    threads: SETTINGS.resources.train_threads
+    threads: training_threads
     resources:
         runtime=minutes("base"),
         mem_mb=memory("base"),
-        gpu=gpu("base"),
+        gpu=training_gpus,
+        nodes=training_nodes,
     params:
         slice=slice_of("base"),
     message:
@@ -30,11 +45,12 @@ rule rad:
         **STAGES["rad"].outputs(),
     log:
         "results/logs/rad/{dataset}-{variant}.log",
-    threads: SETTINGS.resources.train_threads
+    threads: training_threads
     resources:
         runtime=minutes("rad"),
         mem_mb=memory("rad"),
-        gpu=gpu("rad"),
+        gpu=training_gpus,
+        nodes=training_nodes,
     params:
         slice=slice_of("rad"),
     message:
@@ -51,11 +67,12 @@ rule lama:
         **STAGES["lama"].outputs(),
     log:
         "results/logs/lama/{dataset}.log",
-    threads: SETTINGS.resources.train_threads
+    threads: training_threads
     resources:
         runtime=minutes("lama"),
         mem_mb=memory("lama"),
-        gpu=gpu("lama"),
+        gpu=training_gpus,
+        nodes=training_nodes,
     params:
         slice=slice_of("lama"),
     message:

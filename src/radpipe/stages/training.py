@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ import torch
 from radpipe.files import atomic
 from radpipe.imagestore import ImageStore
 from radpipe.job import Job
+from radpipe.launch import launched
 from radpipe.settings import Optimisation
 from radpipe.training.loop import Objective, Trainer, accelerator
 from radpipe.training.samples import Draw, NumberedSamples
@@ -37,10 +39,10 @@ class StoredImages:
 
 
 def resolve_device(wanted: str) -> str:
-    """'auto' is a GPU where there is one."""
-    if wanted != "auto":
-        return wanted
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """'auto' is a GPU where there is one; each of several launched processes has its own."""
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    return f"cuda:{os.environ['LOCAL_RANK']}" if wanted == "cuda" and launched() else wanted
 
 
 def device_name(job: Job) -> str:

@@ -1,0 +1,72 @@
+"""One job on many processes: `accelerate launch` around the same command.
+
+A training whose settings ask for several processes starts itself anew under `accelerate launch`;
+everything else runs where it is. On SLURM with several nodes, `srun` puts one launcher on each,
+and the launchers find each other at the first node's address (torch's c10d rendezvous, which
+numbers the nodes itself).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+
+from radpipe.errors import UserError
+from radpipe.settings import Resources
+
+TRAININGS = frozenset({"base", "rad", "lama"})
+
+
+def launched(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a launcher started this process."""
+    return "LOCAL_RANK" in environment
+
+
+def is_main(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process speaks and writes: the only one, or the first of many."""
+    return environment.get("RANK", "0") == "0"
+
+
+def command(
+    arguments: list[str], resources: Resources, environment: Mapping[str, str] = os.environ
+) -> list[str]:
+    """The command that runs `python ARGUMENTS` on all processes of a training.
+
+    Args:
+        arguments: after the interpreter: `-m`, a module, its arguments.
+        resources: `processes` in all, on `nodes` nodes.
+        environment: to see whether SLURM is there, and for RADPIPE_PORT (default 29500).
+
+    Raises:
+        UserError: several nodes, but not inside of a SLURM job.
+    """
+    call = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
+    call += ["--num_processes", str(resources.processes), "--num_machines", str(resources.nodes)]
+    call += ["--mixed_precision", "no", "--dynamo_backend", "no"]
+    if resources.nodes == 1:
+        return [*call, "--main_process_port", "0", *arguments]
+    if "SLURM_JOB_ID" not in environment:
+        raise UserError(
+            "several nodes are started by SLURM only",
+            "params.yaml, key `resources.nodes`",
+            "type: snakemake --workflow-profile workflow/profiles/slurm, or set it to 1",
+        )
+    nodes = str(resources.nodes)
+    port = environment.get("RADPIPE_PORT", "29500")
+    # the rank must be given and is not read: the rendezvous numbers the nodes
+    meet = ["--rdzv_backend", "c10d", "--machine_rank", "0"]
+    meet += ["--main_process_ip", socket.gethostname()]
+    step = ["srun", "--overlap", "--kill-on-bad-exit=1", f"--nodes={nodes}", f"--ntasks={nodes}"]
+    return [*step, "--ntasks-per-node=1", *call, *meet, "--main_process_port", port, *arguments]
+
+
+def relaunch(stage: str, resources: Resources) -> None:
+    """Become the launcher of many processes, if the stage and the settings ask for that."""
+    if stage in TRAININGS and resources.processes > 1 and not launched():
+        arguments = ["-m", "radpipe.cli", *sys.argv[1:]]
+        call = command(arguments, resources)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execvp(call[0], call)
