@@ -2,8 +2,7 @@
 
 A training whose settings ask for several processes starts itself anew under `accelerate launch`;
 everything else runs where it is. On SLURM with several nodes, `srun` puts one launcher on each,
-and the launchers find each other at the first node's address (torch's c10d rendezvous, which
-numbers the nodes itself).
+and the launchers find each other at the first node's address.
 """
 
 from __future__ import annotations
@@ -42,10 +41,11 @@ def command(
     Raises:
         UserError: several nodes, but not inside of a SLURM job.
     """
-    call = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
-    call += ["--num_processes", str(resources.processes), "--num_machines", str(resources.nodes)]
-    call += ["--mixed_precision", "no", "--dynamo_backend", "no"]
+    options = ["--multi_gpu", "--num_processes", str(resources.processes)]
+    options += ["--num_machines", str(resources.nodes)]
+    options += ["--mixed_precision", "no", "--dynamo_backend", "no"]
     if resources.nodes == 1:
+        call = [sys.executable, "-m", "accelerate.commands.launch", *options]
         return [*call, "--main_process_port", "0", *arguments]
     if "SLURM_JOB_ID" not in environment:
         raise UserError(
@@ -55,11 +55,12 @@ def command(
         )
     nodes = str(resources.nodes)
     port = environment.get("RADPIPE_PORT", "29500")
-    # the rank must be given and is not read: the rendezvous numbers the nodes
-    meet = ["--rdzv_backend", "c10d", "--machine_rank", "0"]
-    meet += ["--main_process_ip", socket.gethostname()]
+    meet = ["--main_process_ip", socket.gethostname(), "--main_process_port", port]
     step = ["srun", "--overlap", "--kill-on-bad-exit=1", f"--nodes={nodes}", f"--ntasks={nodes}"]
-    return [*step, "--ntasks-per-node=1", *call, *meet, "--main_process_port", port, *arguments]
+    # each node's launcher is told its number, which only the node itself knows
+    own = 'exec "$0" -m accelerate.commands.launch --machine_rank "$SLURM_NODEID" "$@"'
+    shell = ["bash", "-c", own, sys.executable]
+    return [*step, "--ntasks-per-node=1", *shell, *options, *meet, *arguments]
 
 
 def relaunch(stage: str, resources: Resources) -> None:
