@@ -99,18 +99,21 @@ def edit(folder: Path, **changes: Any) -> None:
     write(folder, raw)
 
 
-def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """A command of the environment, in a clone, importing the clone's own code."""
-    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {
-        "PATH": path,
+def environment(folder: Path) -> dict[str, str]:
+    """Variables under which commands in a clone find this Python and import the clone's code."""
+    return os.environ | {
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(folder / "src"),
         "OMP_NUM_THREADS": "1",
         "DVC_NO_ANALYTICS": "1",
     }
+
+
+def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """A command of the environment, in a clone, importing the clone's own code."""
     done = subprocess.run(
         [str(BIN / command[0]), *command[1:]],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=900,
+        cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     if check and done.returncode:
         raise AssertionError(f"{command} failed:\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}")

@@ -370,6 +370,13 @@ class Pipeline:
             found += [f"{stage.folder}/{name}".format(**wildcards) for name in stage.files]
         return found
 
+    @staticmethod
+    def outputs(target: Target) -> list[str]:
+        """All files that a target's job writes."""
+        stage, wildcards = STAGES[target.stage], dict(target.wildcards)
+        names = (stage.receipt, *stage.files, *stage.extras)
+        return [f"{stage.folder}/{name}".format(**wildcards) for name in names]
+
     @cached_property
     def cells(self) -> list[Target]:
         """The main comparison: data sets x methods x masks."""

@@ -12,19 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from radpipe.errors import UserError
-from radpipe.pipeline import STAGES, Pipeline, Target
+from radpipe.pipeline import STAGES, Pipeline
 from radpipe.settings import Settings
-
-
-def outputs(pipeline: Pipeline, target: Target) -> list[str]:
-    """All files that a target's stage writes."""
-    stage, wildcards = STAGES[target.stage], dict(target.wildcards)
-    return [f"{stage.folder}/{name}".format(**wildcards) for name in _names(target)]
-
-
-def _names(target: Target) -> tuple[str, ...]:
-    stage = STAGES[target.stage]
-    return (stage.receipt, *stage.files, *stage.extras)
 
 
 def orphans(settings: Settings, root: Path) -> list[Path]:
@@ -38,7 +27,7 @@ def orphans(settings: Settings, root: Path) -> list[Path]:
     known = {
         name
         for target in pipeline.walk(pipeline.report_targets())
-        for name in outputs(pipeline, target)
+        for name in pipeline.outputs(target)
     }
     folders = sorted({"/".join(stage.folder.split("/")[:2]) for stage in STAGES.values()})
     found = [p.relative_to(root) for f in folders for p in (root / f).rglob("*") if p.is_file()]

@@ -105,6 +105,11 @@ def report_files(kind):
     ]
 
 
+def all_files():
+    everything = PIPELINE.walk(PIPELINE.report_targets())
+    return [name for t in everything for name in PIPELINE.outputs(t)]
+
+
 def checkpoint_receipts():
     trained = {"base", "rad", "lama"}
     everything = PIPELINE.walk(PIPELINE.report_targets())
