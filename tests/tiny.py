@@ -60,6 +60,8 @@ TINY: dict[str, Any] = {
     "timing.warmup": 0,
     "timing.batch": 2,
     "timing.official": False,
+    "gaussian.samples": 100,
+    "gaussian.steps": 25,
     "resources.train_threads": 1,
 }
 

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from radpipe.job import Job
     from radpipe.pipeline import Pipeline, Target
 
-KEYS = ("seed",)
-SAMPLES = 2000
+KEYS = ("seed", "gaussian")
 CAPTION = (
     "Gaussian images, each method with their exact denoiser, so that only the method's own error "
     "is left: distance of the hole's mean and covariance, given the known part, from the closed "
@@ -34,14 +33,17 @@ def build(job: Job) -> Table:
 
     from radpipe.evaluation.gaussian_check import CASES, gaussian_check
     from radpipe.progress import bar
+    from radpipe.settings import Gaussian
 
     torch.set_num_threads(job.threads)
-    with bar(len(CASES), "gaussian check", unit="cases") as progress:
+    settings = job.section("gaussian", Gaussian)
+    cases = [case for case in CASES if case[1]["steps"] <= settings.steps]
+    with bar(len(cases), "gaussian check", unit="cases") as progress:
 
         def done(case: str) -> None:
             progress.update()
 
-        data = gaussian_check(SAMPLES, job.settings["seed"], on_case=done)
+        data = gaussian_check(settings.samples, job.settings["seed"], cases, done)
     head = ("Method", "Settings", "Evaluations", "Error of the mean", "Error of the covariance")
     rows = tuple(
         (
@@ -60,6 +62,6 @@ def build(job: Job) -> Table:
         }
         for row in data.itertuples()
     }
-    notes = (f"{SAMPLES:,} samples per row; predicted images are not clipped.",)
+    notes = (f"{settings.samples:,} samples per row; predicted images are not clipped.",)
     title = "Methods against the closed form on Gaussian data"
     return Table(title, data, (Block("", head, rows),), CAPTION, notes, metrics)
