@@ -21,7 +21,9 @@ from radpipe.stages.evaluation import setup_of
 
 
 def run(job: Job) -> None:
-    """Write scores.csv (a row per image), metrics.json (a row per metric) and features.npz."""
+    """Write scores.csv (a row per image), seconds.csv (as measured while sampling), metrics.json
+    (a row per metric) and features.npz. Seconds have a file of their own, which no receipt
+    vouches for: they differ from run to run."""
     settings = job.section("evaluation", Evaluation)
     rows, outputs = outputs_of(job)
     ids = list(rows["image"])
@@ -63,8 +65,10 @@ def _write(job: Job, rows: pd.DataFrame, scores: CellScores) -> None:
     measured = scores.per_image.rename(columns={"image_id": "image"})
     table = rows.merge(measured, on="image", validate="one_to_one")
     table.insert(1, "mask", job.wildcards["mask"] + "/" + table["image"])
+    with atomic(job.out / "seconds.csv") as temporary:
+        table[["image", "mask", "seconds"]].to_csv(temporary, index=False)
     with atomic(job.out / "scores.csv") as temporary:
-        table.to_csv(temporary, index=False, float_format="%.9g")
+        table.drop(columns="seconds").to_csv(temporary, index=False, float_format="%.9g")
     save_arrays(job.out / "features.npz", scores.features)
     write_json(job.out / "metrics.json", [_row(n, s) for n, s in scores.summary().items()])
     job.finish("features.npz", "metrics.json", "scores.csv", images=len(table))
