@@ -204,7 +204,7 @@ STAGES: dict[str, Stage] = {
     "evaluate": Stage(
         folder="results/metrics/{dataset}/{method}/{mask}",
         files=("features.npz",),
-        extras=("scores.csv", "metrics.json"),
+        extras=("scores.csv", "seconds.csv", "metrics.json"),
         keys=("seed", "evaluation"),
         modules=("stages.evaluate",),
         upstream=_evaluate,

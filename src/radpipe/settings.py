@@ -161,6 +161,13 @@ class Timing(Section):
     official: bool = Field(description="also time each method's official budget, one image")
 
 
+class Gaussian(Section):
+    """The check of all diffusion methods on Gaussian data."""
+
+    samples: int = Field(ge=100, multiple_of=4, description="inpainted images per row")
+    steps: int = Field(ge=1, description="cases with more reverse steps are left out")
+
+
 class Resources(Section):
     """How the machine is used. No influence on any result."""
 
@@ -198,6 +205,7 @@ class Settings(Section):
     sampling: Sampling
     evaluation: Evaluation
     timing: Timing
+    gaussian: Gaussian
     resources: Resources
     overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
