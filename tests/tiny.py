@@ -129,7 +129,7 @@ def snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.C
 
 def jobs(folder: Path, *targets: str) -> dict[str, int]:
     """What `snakemake -n` would run: rule -> number of jobs."""
-    text = snakemake(folder, "-n", "--quiet", "rules", *targets).stdout
+    text = snakemake(folder, *targets, "-n", "--quiet", "rules").stdout
     counts: dict[str, int] = {}
     for line in text.splitlines():
         words = line.split()

@@ -71,6 +71,28 @@ def inpaint(
 
 
 @app.command()
+def plan(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(help="result files, receipts or stages; the main table if none"),
+    ] = None,
+    gpu: Annotated[str, typer.Option(help="V100, A100, H100, H200, RTX3090, RTX4090")] = "A100",
+    efficiency: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="share of the GPU's peak that is reached")
+    ] = 0.2,
+    paper: Annotated[bool, typer.Option("--paper", help="for the paper's data sets")] = False,
+) -> None:
+    """Print what a target costs: jobs, network evaluations, TFLOP, GPU hours, bytes."""
+    from radpipe import plan as planning
+    from radpipe import settings
+
+    params = settings.read()
+    if paper:
+        params = planning.paper(params)
+    typer.echo(planning.plan(params, targets or [], gpu, efficiency))
+
+
+@app.command()
 def doctor() -> None:
     """Say what this machine has and whether the project can work here."""
     from radpipe.doctor import report
@@ -104,6 +126,24 @@ def explain(
     from radpipe.pipeline import Pipeline
 
     typer.echo(chain(Pipeline(settings.read()), Path.cwd(), table, method, mask, metric, dataset))
+
+
+@app.command()
+def accept(
+    yes: Annotated[
+        bool, typer.Option("--yes", help="I know that the new code computes the same")
+    ] = False,
+) -> None:
+    """Keep results made by older code; refuses where a setting changed."""
+    from radpipe import settings
+    from radpipe.accept import accept as stamp
+    from radpipe.pipeline import Pipeline
+
+    if not yes:
+        raise UserError("nothing was accepted", do="say that you know: radpipe accept --yes")
+    stamped = stamp(Pipeline(settings.read()), Path.cwd())
+    typer.echo("\n".join(stamped))
+    typer.echo(f"{len(stamped)} accepted; now: snakemake --cores 1 --touch all")
 
 
 @app.command()

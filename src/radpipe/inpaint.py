@@ -111,4 +111,3 @@ def _folders(settings: Settings, dataset: str, method: str) -> dict[str, Folder]
             )
         folders[target.stage] = folder
     return folders
-
