@@ -7,7 +7,7 @@ export HF_HUB_DISABLE_TELEMETRY = 1
 export DVC_NO_ANALYTICS = 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test bench check reference report publish clean-env
+.PHONY: demo test bench check reference report publish
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "radpipe needs Python >= 3.10; try: make PYTHON=python3.12 $(MAKECMDGOALS)" or 0)'
@@ -33,3 +33,15 @@ bench: $(BIN)/.installed
 # style, formatting, types
 check: $(BIN)/.installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow && $(BIN)/mypy
+
+# every table, figure and ablation of params.yaml, trained here with its budgets, under DVC
+reference: $(BIN)/.installed
+	$(BIN)/dvc repro
+
+# one page with all tables and figures
+report: $(BIN)/.installed
+	$(BIN)/snakemake --cores 1 --report results/report.html
+
+# put the results of dvc.lock into the remote inside the repository
+publish: $(BIN)/.installed
+	$(BIN)/radpipe publish
