@@ -66,6 +66,7 @@ class Asset(Section):
     sha256: SHA256 | None = Field(description="null: recorded at the first download")
     bytes: int | None = Field(default=None, description="exact size; checked")
     about_bytes: int | None = Field(default=None, description="size for plans, where not known")
+    about_images: int | None = Field(default=None, description="of a data set, for plans")
     sha256_prefix: str = Field(default="", description="published start of the checksum")
     md5: str = Field(default="", description="the checksum, where only this one is published")
     licence: str
@@ -83,6 +84,7 @@ class Collection(Section):
     column: str = Field(description="of the images: struct of `bytes` and `path`")
     gated: bool = False
     about_bytes: int
+    about_images: int = Field(description="for plans")
     licence: str
     origin: str
 

@@ -66,6 +66,7 @@ class Inpainter(ABC):
     citation: ClassVar[str]  # authors, title, venue, arXiv number
     rule: ClassVar[str]  # one line for the README's table of methods
     requires: ClassVar[Literal["rad", "base", "lama"] | None]
+    gradient: ClassVar[bool] = False  # each evaluation is followed by a gradient to the image
     Settings: ClassVar[type[Section]]
 
     def __init__(self, settings: Section, model: Any | None, schedule: TwoPhaseSchedule) -> None:

@@ -94,6 +94,7 @@ class Mcg(Inpainter):
         "replacement plus, in the hole, a gradient step on the norm of the known part's residual"
     )
     requires: ClassVar[Literal["rad", "base", "lama"] | None] = "base"
+    gradient: ClassVar[bool] = True
     Settings: ClassVar[type[Section]] = McgSettings
     settings: McgSettings
 

