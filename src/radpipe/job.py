@@ -19,6 +19,9 @@ from radpipe.files import sha256, write_json
 from radpipe.settings import Resources, Section, section
 
 S = TypeVar("S", bound=Section)
+# Bytes up to which a file's checksum is compared whenever it is used. The larger ones are training
+# images, and an image store holds every image it reads against a checksum of its own.
+COMPARED = 4 << 30
 
 
 def canonical(value: Any) -> str:
@@ -39,7 +42,8 @@ class Folder:
     receipt: Path
 
     def file(self, name: str, verify: bool = True) -> Path:
-        """A file of the target, its checksum compared with the receipt.
+        """A file of the target, its checksum (above `COMPARED`: its size) compared with the
+        receipt's.
 
         Raises:
             UserError: the file is missing or differs from what its stage wrote.
@@ -54,7 +58,10 @@ class Folder:
             raise UserError(f"the receipt does not name {name}", str(self.receipt))
         if not path.is_file():
             raise UserError("a result is missing", str(path), f"bring it back: dvc checkout {path}")
-        if verify and (path.stat().st_size != entry["bytes"] or sha256(path) != entry["sha256"]):
+        small = entry["bytes"] <= COMPARED
+        if verify and (
+            path.stat().st_size != entry["bytes"] or (small and sha256(path) != entry["sha256"])
+        ):
             raise UserError(
                 "the file is damaged: its checksum is not the one in its receipt",
                 str(path),
@@ -113,12 +120,18 @@ class Job:
         return parsed
 
     def folders(self, stage: str, **wildcards: str) -> list[Folder]:
-        """Results upstream of one stage, in slice order, restricted by wildcards."""
-        return [
-            Folder(self.root / entry["folder"], self.root / entry["receipt"])
+        """Results upstream of one stage, in slice order, restricted by wildcards.
+
+        Shards come in the order of their numbers, so that what they hold together keeps its
+        place whatever the number of shards.
+        """
+        found = [
+            entry
             for entry in self.upstream.values()
             if entry["stage"] == stage and wildcards.items() <= entry["wildcards"].items()
         ]
+        found.sort(key=lambda entry: int(entry["wildcards"].get("shard", 0)))
+        return [Folder(self.root / e["folder"], self.root / e["receipt"]) for e in found]
 
     def folder(self, stage: str, **wildcards: str) -> Folder:
         """The one result upstream of a stage."""

@@ -28,7 +28,9 @@ def references(setup):
     nets = networks_for(NAMES, setup)
     assert set(nets) == {"alexnet"}
     parts = [images[:25], images[25:]]
-    return {"alexnet": build_reference(parts, nets["alexnet"], 16, "test images")}
+    return {
+        "alexnet": build_reference(parts, sum(map(len, parts)), nets["alexnet"], 16, "test images")
+    }
 
 
 def fill(images: np.ndarray, holes: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -118,8 +120,14 @@ def test_statistics_of_another_kind_are_refused(setup, references, images, holes
     other = dataclasses.replace(setup, options=options)
     with pytest.raises(UserError, match="size = 64, the images here 80"):
         evaluate_cell(images, images, holes, IDS, ["fd_alexnet"], references, other)
-    with pytest.raises(UserError, match="no reference statistics"):
-        evaluate_cell(images, images, holes, IDS, ["fd_alexnet"], {}, setup)
+
+
+def test_a_network_that_the_reference_lacks_is_not_available(setup, images, holes):
+    scores = evaluate_cell(images, images, holes, IDS, ["fd_alexnet", "seam"], {}, setup)
+    row = scores.summary()["fd_alexnet"]
+    assert row["status"] == "not available"
+    assert "-R reference" in str(row["note"])
+    assert scores.summary()["seam"]["status"] == "measured"
 
 
 def test_unknown_metrics_get_the_nearest_name():

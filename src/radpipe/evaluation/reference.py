@@ -44,19 +44,10 @@ class Reference:
         cls, features: np.ndarray, details: Details, keep: int = KEEP, seed: int = 0
     ) -> Reference:
         """Statistics of features `[n, d]`; above `keep` rows, a seeded choice is kept for KID."""
-        n = len(features)
-        if n < 2:
-            raise ValueError("a reference needs two images or more")
-        mean = features.mean(axis=0, dtype=np.float64)
-        scatter = np.zeros((len(mean), len(mean)))
-        for start in range(0, n, PORTION):  # 70,000 x 2048 in float64 would be 1.1 GB
-            centred = features[start : start + PORTION] - mean
-            scatter += centred.T @ centred
-        rows = np.arange(n)
-        if n > keep:
-            rows = np.sort(np.random.default_rng(seed).choice(n, keep, replace=False))
-        kept = features[rows].astype(np.float32)
-        return cls(n, mean, scatter / (n - 1), kept, details)
+        collected = Collected(len(features), keep, seed)
+        for start in range(0, len(features), PORTION):
+            collected.add(features[start : start + PORTION])
+        return collected.reference(details)
 
     @cached_property
     def root(self) -> np.ndarray:
@@ -85,8 +76,54 @@ class Reference:
                 )
 
 
+class Collected:
+    """Statistics of features that come in portions and are not kept: an ImageNet of them would
+    be 10 GB.
+
+    Means and scatter matrices of portions are merged in float64 (Chan, Golub, LeVeque 1979).
+
+    Args:
+        total: rows in all.
+        keep: rows kept for kernel distances; of more, a seeded choice.
+        seed: of that choice.
+    """
+
+    def __init__(self, total: int, keep: int = KEEP, seed: int = 0) -> None:
+        if total < 2:
+            raise ValueError("a reference needs two images or more")
+        self.total, self.n = total, 0
+        self.chosen = np.arange(total)
+        if total > keep:
+            self.chosen = np.sort(np.random.default_rng(seed).choice(total, keep, replace=False))
+        self.kept: list[np.ndarray] = []
+        self.mean, self.scatter = np.zeros(0), np.zeros((0, 0))
+
+    def add(self, features: np.ndarray) -> None:
+        """Take in the next rows, `[b, d]`, b of at least 1."""
+        low, high = np.searchsorted(self.chosen, (self.n, self.n + len(features)))
+        self.kept.append(features[self.chosen[low:high] - self.n].astype(np.float32))
+        rows = features.astype(np.float64)
+        mean = rows.mean(axis=0)
+        centred = rows - mean
+        scatter = centred.T @ centred
+        n, new = self.n + len(rows), len(rows)
+        if self.n:
+            step = mean - self.mean
+            scatter += self.scatter + np.outer(step, step) * (self.n * new / n)
+            mean = self.mean + step * (new / n)
+        self.n, self.mean, self.scatter = n, mean, scatter
+
+    def reference(self, details: Details) -> Reference:
+        """The statistics of all rows."""
+        if self.n != self.total:
+            raise ValueError(f"{self.n} rows came instead of {self.total}")
+        covariance = self.scatter / (self.n - 1)
+        return Reference(self.n, self.mean, covariance, np.concatenate(self.kept), details)
+
+
 def build_reference(
     batches: Iterable[np.ndarray],
+    total: int,
     network: FeatureNetwork,
     batch: int,
     source: str,
@@ -96,13 +133,16 @@ def build_reference(
 
     Args:
         batches: uint8 images `[b, H, W, 3]`, in any portions that fit in memory.
+        total: images in all.
         network: what turns images into features.
         batch: images per network call.
         source: which images these are, for the tables' footers (e.g. "emoji, train split").
         on_step: called with the number of images just done.
     """
-    features = np.concatenate([network.extract(part, batch, on_step) for part in batches])
-    return Reference.of(features, {**network.details(), "reference": source, "n": len(features)})
+    collected = Collected(total)
+    for part in batches:
+        collected.add(network.extract(part, batch, on_step))
+    return collected.reference({**network.details(), "reference": source, "n": total})
 
 
 def save_references(path: Path, references: Mapping[str, Reference]) -> None:

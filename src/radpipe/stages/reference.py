@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -28,13 +29,22 @@ def run(job: Job) -> None:
     with bar(len(store) * len(networks), f"reference {source}") as progress:
         for name, network in networks.items():
             references[name] = build_reference(
-                portions(store), network, job.resources.sample_batch, source, progress.update
+                portions(store, max(1, job.resources.loader_workers)),
+                len(store),
+                network,
+                job.resources.sample_batch,
+                source,
+                progress.update,
             )
     save_references(job.out / "features.npz", references)
     job.finish("features.npz", images=len(store), networks=sorted(networks))
 
 
-def portions(store: ImageStore) -> Iterator[np.ndarray]:
-    """All images, uint8 `[b, H, W, 3]`, never all in memory."""
-    for start in range(0, len(store), PORTION):
-        yield np.stack([store.read(i) for i in store.ids[start : start + PORTION]])
+def portions(store: ImageStore, threads: int) -> Iterator[np.ndarray]:
+    """All images, uint8 `[b, H, W, 3]`, a few in memory; the next are decoded meanwhile."""
+    parts = [store.ids[start : start + PORTION] for start in range(0, len(store), PORTION)]
+    with ThreadPoolExecutor(threads) as pool:
+        coming = [pool.submit(store.read, name) for name in parts[0]] if parts else []
+        for following in [*parts[1:], []]:
+            present, coming = coming, [pool.submit(store.read, name) for name in following]
+            yield np.stack([image.result() for image in present])
