@@ -16,7 +16,7 @@ from httpserver import Handler, Site, serve
 from radpipe import assets
 from radpipe.assets import MANIFEST, Manifest, announce, fetch, missing_bytes, read_manifest
 from radpipe.downloads import Policy
-from radpipe.errors import UserError
+from radpipe.errors import Unreachable, UserError
 from radpipe.settings import section
 
 DATA = bytes(range(256)) * 2000
@@ -73,6 +73,20 @@ def test_all_failures_are_listed_at_the_end(site: Site, tmp_path: Path) -> None:
     assert "by hand" in message
     assert DIGEST in message
     assert not (tmp_path / "weights.bin").exists()
+
+
+def test_only_a_silent_network_is_called_unreachable(site: Site, tmp_path: Path) -> None:
+    gone = f"{site.url}/missing"
+    with pytest.raises(Unreachable):
+        get(manifest(gone, "http://127.0.0.1:9/nobody-listens"), tmp_path)
+    site.pages["/corrupt"] = DATA[:-1] + b"!"
+    with pytest.raises(UserError) as wrong:
+        get(manifest(gone, f"{site.url}/corrupt"), tmp_path)
+    (tmp_path / "weights.bin").write_bytes(DATA[:-1] + b"?")
+    with pytest.raises(UserError) as damaged:
+        get(manifest(gone), tmp_path)
+    assert not isinstance(wrong.value, Unreachable)
+    assert not isinstance(damaged.value, Unreachable)
 
 
 def test_a_truncated_download_is_continued_by_the_next_mirror_and_the_next_run(

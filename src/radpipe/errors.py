@@ -29,6 +29,24 @@ class UserError(Exception):
         return "\n".join(lines)
 
 
+class Unreachable(UserError):
+    """A download that no source gives: the network or the servers, not the file or the disk."""
+
+
+def unknown(kind: str, name: str, known: Sequence[str], where: str = "") -> UserError:
+    """What to raise for a name that names nothing: the nearest that does, and all that do.
+
+    Args:
+        kind: what the name should be of, e.g. `mask family`.
+        name: as given.
+        known: what may be given.
+        where: see `UserError`.
+    """
+    meant = nearest(name, known)
+    hint = f"did you mean `{meant}`? " if meant else ""
+    return UserError(f"there is no {kind} `{name}`", where, f"{hint}known: {', '.join(known)}")
+
+
 def nearest(word: str, known: Sequence[str]) -> str:
     """The known word that a misspelt one probably means, or an empty string."""
     from difflib import get_close_matches

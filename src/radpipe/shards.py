@@ -29,7 +29,7 @@ from radpipe.assets import (
     read_manifest,
 )
 from radpipe.downloads import Policy, gigabytes, need_space
-from radpipe.errors import UserError, nearest
+from radpipe.errors import UserError, unknown
 from radpipe.files import write_json
 
 log = logging.getLogger(__name__)
@@ -42,12 +42,7 @@ def collection(name: str, manifest: Manifest | None = None) -> Collection:
     """An entry of the list by name."""
     known = (manifest or read_manifest()).collections
     if name not in known:
-        meant = nearest(name, list(known))
-        raise UserError(
-            f"there is no data set called `{name}` in the list of downloads",
-            str(MANIFEST),
-            (f"did you mean `{meant}`? " if meant else "") + f"there are: {', '.join(known)}",
-        )
+        raise unknown("download of shards", name, list(known), str(MANIFEST))
     return known[name]
 
 

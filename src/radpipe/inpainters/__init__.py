@@ -10,7 +10,7 @@ import importlib
 import inspect
 from typing import TYPE_CHECKING
 
-from radpipe.errors import UserError, nearest
+from radpipe.errors import unknown
 from radpipe.settings_checks import plugins
 
 if TYPE_CHECKING:
@@ -26,12 +26,7 @@ def load(name: str) -> type[Inpainter]:
     """
     methods = plugins("inpainters")
     if name not in methods:
-        meant = nearest(name, methods)
-        hint = f"did you mean `{meant}`? " if meant else ""
-        raise UserError(
-            f"there is no inpainting method `{name}`",
-            do=f"{hint}methods: {', '.join(methods)}",
-        )
+        raise unknown("inpainting method", name, methods)
     from radpipe.inpainters.base import Inpainter
 
     module = importlib.import_module(f"radpipe.inpainters.{name}")

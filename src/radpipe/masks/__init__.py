@@ -13,7 +13,7 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from radpipe.errors import UserError, nearest
+from radpipe.errors import UserError, unknown
 
 _HELPERS = {"bank", "hole"}
 
@@ -40,11 +40,7 @@ def load(name: str) -> Family:
         UserError: for a name that is no family, with the nearest one that is.
     """
     if name not in names():
-        meant = nearest(name, names())
-        raise UserError(
-            f"`{name}` is no mask family",
-            do=(f"did you mean `{meant}`? " if meant else "") + f"there are: {', '.join(names())}",
-        )
+        raise unknown("mask family", name, names())
     return cast(Family, importlib.import_module(f"{__name__}.{name}"))
 
 

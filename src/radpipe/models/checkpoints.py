@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from radpipe.errors import UserError, nearest
+from radpipe.errors import UserError, unknown
 from radpipe.files import atomic
 from radpipe.models.adm import AdmUNet
 from radpipe.models.adm_config import AdmConfig
@@ -53,9 +53,7 @@ def architecture(name: str) -> AdmConfig:
         UserError: for an unknown name.
     """
     if name not in ARCHITECTURES:
-        meant = nearest(name, list(ARCHITECTURES))
-        hint = f"did you mean {meant}?" if meant else f"known: {', '.join(ARCHITECTURES)}"
-        raise UserError(f"unknown architecture `{name}`", do=hint)
+        raise unknown("architecture", name, list(ARCHITECTURES))
     return ARCHITECTURES[name]
 
 

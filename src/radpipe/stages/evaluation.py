@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 
 from radpipe.assets import cache_folder, fetch
-from radpipe.errors import UserError
+from radpipe.errors import Unreachable
 from radpipe.evaluation import info
 from radpipe.evaluation.metrics import Options, Setup
 from radpipe.job import Job
 from radpipe.stages.training import device_name
 
+log = logging.getLogger(__name__)
+
 
 def fetched(metrics: Iterable[str]) -> dict[str, Path]:
-    """The files that metrics need. An optional one that cannot be had is left out: its cell then
-    says `not available`."""
+    """The files that metrics need. An optional one that no source gives is left out: its cells
+    then say `not available`. A damaged file or a full disk is an error all the same."""
     files: dict[str, Path] = {}
     wanted = {asset: info(m).optional for m in metrics for asset in info(m).assets}
     for asset, optional in wanted.items():
         try:
             files[asset] = fetch(asset, cache_folder())
-        except UserError:
+        except Unreachable as error:
             if not optional:
                 raise
+            log.warning("%s\n  metrics that need it will be: not available", error)
     return files
 
 
