@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radpipe.evaluation.intervals import bootstrap_difference
 from radpipe.pipeline import Pipeline, Target
 from radpipe.report import load, names, printed
+from radpipe.report.comparison import cell_rows, long_table
+from radpipe.report.results import Cell
 from radpipe.report.table import Block, Table, Text, decimals_for, number
 from radpipe.report.tables.ablation_steps import with_front
 from radpipe.stages import report
@@ -47,16 +48,30 @@ def test_ranks_follow_the_direction_of_each_metric(main: pd.DataFrame) -> None:
     assert set(rows(main, mask="box", metric="psnr_known", value=np.inf)["rank"]) == {1}
 
 
-def test_differences_to_rad_are_paired(main: pd.DataFrame) -> None:
-    (row,) = rows(main, method="repaint", mask="box", metric="lpips").to_dict("records")
-    one, other = (make_scores(m, "box")["lpips"].to_numpy() for m in ("repaint", "rad"))
-    expected = bootstrap_difference(one, other, 0, 200)
-    assert row["difference"] == pytest.approx(expected.value)
-    assert row["difference_low"] == pytest.approx(expected.low)
+def by_hand(method: str, values: list[float]) -> Cell:
+    """A cell of four images with these LPIPS values."""
+    mean = sum(values) / len(values)
+    row = {
+        "metric": "lpips", "label": "LPIPS", "value": mean, "low": mean - 0.3, "high": mean + 0.3,
+        "n": 4, "unit": "", "lower_is_better": True, "note": "",
+    }  # fmt: skip
+    scores = pd.DataFrame({"image": list("abcd"), "lpips": values, "evaluations": 25.0})
+    return Cell("emoji", method, "box", {"lpips": row}, scores, 0, 500, "test")
+
+
+def test_differences_to_rad_are_paired() -> None:
+    """Images differ by 0.3, the methods by 0.01 or 0.03 on each: only pairing can tell them."""
+    rad = by_hand("rad", [0.1, 0.2, 0.3, 0.4])
+    other = by_hand("repaint", [0.11, 0.23, 0.31, 0.43])
+    row, _ = cell_rows(other, rad, "none")
+    assert row["difference"] == pytest.approx(0.02)
+    # a mean of resampled differences, each 0.01 or 0.03
+    assert 0.01 - 1e-12 <= row["difference_low"] < 0.02 < row["difference_high"] <= 0.03 + 1e-12
     assert row["significant"] == "yes"
-    # unpaired, images differ far more than methods
-    assert row["difference_high"] - row["difference_low"] < 0.6 * (row["high"] - row["low"])
-    assert rows(main, method="rad", metric="lpips")["difference"].isna().all()
+    same, _ = cell_rows(by_hand("telea", [0.2, 0.1, 0.4, 0.3]), rad, "none")
+    assert same["difference"] == pytest.approx(0)
+    assert same["significant"] == "no"
+    assert all(entry["difference"] is None for entry in long_table(cell_rows(rad, rad, "")).iloc)
 
 
 def test_a_distance_of_distributions_is_paired_by_blocks(main: pd.DataFrame) -> None:
@@ -162,9 +177,14 @@ def test_numbers_show_two_digits_of_their_interval() -> None:
     assert number(0.0) == "0.00"
 
 
-def test_the_timing_table_keeps_the_official_budget(tmp_path: Path) -> None:
-    table, _ = build(tmp_path, "timing")
-    official = table.data[table.data["budget"] == "official"]
-    assert list(official["method"]) == ["repaint"]
-    assert official["ratio_to_rad"].iloc[0] == pytest.approx(150)
-    assert "not run" in table.markdown()
+def test_the_timing_table_prints_every_budget_and_what_was_not_run(tmp_path: Path) -> None:
+    lines = build(tmp_path, "timing")[0].markdown().splitlines()
+    entries = [[word.strip() for word in line.split("|")[1:-1]] for line in lines if "|" in line]
+    printed_rows = {tuple(row[:3]): row[3:] for row in entries}
+    assert printed_rows["RePaint", "official", "1"] == [
+        "2,410", "150 [135, 180]", "500", "37.5",
+    ]  # fmt: skip
+    assert printed_rows["RePaint", "run", "8"] == ["25", "1.50 [1.35, 1.80]", "500", "3.00"]
+    assert printed_rows["RAD", "official", "1"][0] == "100"
+    assert ("Telea", "official", "1") not in printed_rows
+    assert printed_rows["MCG", "not run", ""] == ["", "", "", ""]

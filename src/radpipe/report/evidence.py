@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from radpipe.report import printed
 from radpipe.report.comparison import METRICS
@@ -153,38 +153,74 @@ def best_on(metric: str, mask: str, rank: int) -> Claim:
     )
 
 
-def worse_without(variant: str, name: str, statement: str) -> Claim:
+def worse_without(
+    variant: str,
+    name: str,
+    statement: str,
+    ablation: str = "components",
+    source: str = "paper, ablation",
+) -> Claim:
     """An ablation's variant has a higher LPIPS than RAD."""
-
-    def judge(evidence: Evidence) -> Verdict:
-        paired = evidence.pooled(f"rad@components-{variant}", "lpips")
-        if paired is None:
-            return Verdict(UNTESTED, "the ablation `components` was not run")
-        text = _ablation_numbers(evidence, variant, paired)
-        return Verdict(HOLDS if paired.low > 0 else FAILS, text)
-
     test = "95 % interval of the paired LPIPS difference, variant - RAD, is above 0"
-    return Claim(name, statement, "paper, ablation", test, judge)
+    judge = _ablation(f"rad@{ablation}-{variant}", lambda paired: paired.low > 0)
+    return Claim(name, statement, source, test, judge)
 
 
-def not_better(variant: str, name: str, statement: str) -> Claim:
+def not_better(
+    variant: str,
+    name: str,
+    statement: str,
+    ablation: str = "components",
+    source: str = "paper, ablation",
+) -> Claim:
     """An ablation's variant does not have a lower LPIPS than RAD."""
+    test = "95 % interval of the paired LPIPS difference, variant - RAD, is not below 0"
+    judge = _ablation(f"rad@{ablation}-{variant}", lambda paired: paired.high >= 0)
+    return Claim(name, statement, source, test, judge)
+
+
+def _ablation(method: str, holds: Callable[[Interval], bool]) -> Callable[[Evidence], Verdict]:
+    """Judge a variant by its pooled LPIPS difference to RAD."""
 
     def judge(evidence: Evidence) -> Verdict:
-        paired = evidence.pooled(f"rad@components-{variant}", "lpips")
+        paired = evidence.pooled(method, "lpips")
         if paired is None:
-            return Verdict(UNTESTED, "the ablation `components` was not run")
-        text = _ablation_numbers(evidence, variant, paired)
-        return Verdict(FAILS if paired.high < 0 else HOLDS, text)
+            name = method.partition("@")[2].partition("-")[0]
+            return Verdict(UNTESTED, f"the ablation `{name}` was not run")
+        text = f"LPIPS, variant - RAD: {in_words(paired)} over {paired.n:,} images and all masks"
+        for metric in ("fid", "fd_alexnet"):
+            parts = evidence.differences(method, metric)
+            if parts:
+                text += f"; {METRICS[metric].display}: {', '.join(parts)}"
+        return Verdict(HOLDS if holds(paired) else FAILS, text)
 
-    test = "95 % interval of the paired LPIPS difference, variant - RAD, is not below 0"
-    return Claim(name, statement, "paper, ablation", test, judge)
+    return judge
 
 
-def _ablation_numbers(evidence: Evidence, variant: str, paired: Interval) -> str:
-    text = f"LPIPS, variant - RAD: {in_words(paired)} over {paired.n:,} images and all masks"
-    for metric in ("fid", "fd_alexnet"):
-        parts = evidence.differences(f"rad@components-{variant}", metric)
-        if parts:
-            text += f"; {METRICS[metric].display}: {', '.join(parts)}"
-    return text
+class Time(NamedTuple):
+    """A row of timing.csv, one image at a time."""
+
+    method: str
+    evaluations: float
+    seconds: float
+    device: str
+
+
+def timed(evidence: Evidence, method: str, budget: str) -> Time | None:
+    """How long a method took for one image; None where that was not timed."""
+    rows = evidence.timing
+    own = rows[(rows["method"] == method) & (rows["budget"] == budget) & (rows["batch"] == 1)]
+    if own.empty:
+        return None
+    row = own.iloc[0]
+    return Time(method, float(row["evaluations"]), float(row["seconds_median"]), row["device"])
+
+
+def seconds_of(slow: Time, fast: Time) -> tuple[float, str]:
+    """(ratio of the seconds, both budgets and times in words)."""
+    ratio = slow.seconds / fast.seconds
+    parts = [
+        f"{printed.label(t.method)} {number(t.evaluations, 0)} evaluations in {number(t.seconds)} s"
+        for t in (slow, fast)
+    ]
+    return ratio, f"{number(ratio)} times: {', '.join(parts)}, on {fast.device}"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from radpipe.pipeline import Pipeline, Target
 
 KEYS = ("run.datasets", "run.methods", "run.masks", "run.ablations")
+ABLATIONS = ("components", "lora_rank")
 COLUMNS = ("dataset", "claim", "statement", "source", "test", "numbers", "verdict")
 CAPTION = (
     "One row per claim of the paper and data set. The tests were fixed before the numbers. "
@@ -26,11 +27,12 @@ CAPTION = (
 
 
 def needs(pipeline: Pipeline) -> list[Target]:
-    """The comparison, the timing and, where it is run, the ablation of the parts."""
+    """The comparison, the timing and, where they are run, the ablations that claims are about."""
     from radpipe.pipeline import Target
 
     run = pipeline.settings.run
-    methods = dict.fromkeys([*run.methods, *ablation_methods(pipeline, "components")])
+    variants = [m for name in ABLATIONS for m in ablation_methods(pipeline, name)]
+    methods = dict.fromkeys([*run.methods, *variants])
     times = [Target.of("timing", dataset=d) for d in run.datasets]
     return [*cell_targets(pipeline, list(methods)), *times]
 

@@ -18,8 +18,8 @@ KEYS = ("run.datasets", "run.methods")
 CAPTION = (
     "Seconds per image: median and quartiles over repeats, one method at a time on the same "
     "images, warmed up. Budget `run`: the settings of this run; `official`: what the method's "
-    "paper uses, on one image. Times RAD: seconds over those of RAD at the run's budget and the "
-    "same batch, in the same process."
+    "paper uses, on one image. Times RAD: seconds over those of RAD at the same kind of "
+    "budget and batch, in the same process."
 )
 
 
