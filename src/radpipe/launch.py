@@ -1,7 +1,8 @@
 """One job on many processes: `accelerate launch` around the same command.
 
 A training whose settings ask for several processes starts itself anew under `accelerate launch`;
-everything else runs where it is. On SLURM with several nodes, `srun` puts one launcher on each,
+everything else runs where it is. So does LaMa's: its batch statistics are those of a whole batch,
+which a split over processes would change. On SLURM with several nodes, `srun` puts one launcher on each,
 and the launchers find each other at the first node's address.
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from radpipe.errors import UserError
 from radpipe.settings import Resources
 
-TRAININGS = frozenset({"base", "rad", "lama"})
+TRAININGS = frozenset({"base", "rad"})
 
 
 def launched(environment: Mapping[str, str] = os.environ) -> bool:

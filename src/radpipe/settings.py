@@ -109,6 +109,7 @@ class RadTraining(Optimisation):
 class LamaTraining(Optimisation):
     """Training of the LaMa baseline."""
 
+    discriminator_lr: float = Field(gt=0, description="its peak learning rate; `lr`: generator's")
     weights: str = Field(description="'train', or the name of an asset")
     masks: str = Field(description="mask family, LaMa's own: wide")
     channels: int = Field(ge=4, description="generator's base channels")
@@ -156,8 +157,10 @@ class Timing(Section):
     """The timing table."""
 
     repeats: int = Field(ge=1)
-    warmup: int = Field(ge=0, description="network evaluations before the clock starts")
-    batch: int = Field(ge=1, description="the larger of the two batch sizes timed")
+    warmup: int = Field(ge=0, description="runs of a method before the clock starts")
+    batch: int = Field(
+        ge=1, description="images of the larger batch timed: that of `resources.sample_batch`"
+    )
     official: bool = Field(description="also time each method's official budget, one image")
 
 
@@ -171,14 +174,16 @@ class Gaussian(Section):
 class Resources(Section):
     """How the machine is used. No influence on any result."""
 
-    device: str = Field(description="'auto', 'cpu', 'cuda', 'cuda:1', ...")
+    device: str = Field(
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:1, ..."
+    )
     train_threads: int = Field(ge=1, description="CPU threads per training")
     sample_batch: int = Field(ge=1, description="images per network call when sampling")
     sample_shards: dict[str, Annotated[int, Field(ge=1)]] = Field(
         description="jobs per cell, by method; how the files are cut, not what is in them"
     )
     loader_workers: int = Field(ge=0, description="processes that decode images")
-    processes: int = Field(ge=1, description="training processes (GPUs) per job, on all nodes")
+    processes: int = Field(ge=1, description="training processes (GPUs) per job, on all nodes; LaMa: 1")
     nodes: int = Field(ge=1, description="nodes of a training; several need SLURM")
     save_seconds: int = Field(ge=1, description="at most this much work is lost by a kill")
     gpus: int = Field(ge=0, description="GPUs asked for per training or sampling job")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import torch
 import toy
 
 from radpipe.errors import UserError
-from radpipe.training.loop import learning_rate
+from radpipe.training.averages import learning_rate
 from radpipe.training.samples import schedule_numbers
 
 
@@ -41,6 +42,30 @@ def test_stopping_and_resuming_equals_never_stopping(tmp_path: Path) -> None:
     assert all(torch.equal(first[k]["exp_avg_sq"], second[k]["exp_avg_sq"]) for k in first)
 
 
+def test_a_training_with_dropout_resumes_with_the_same_masks(tmp_path: Path) -> None:
+    whole = toy.trainer(tmp_path / "a", dropout=0.3, accumulate=2)
+    whole.train("toy")
+    toy.trainer(tmp_path / "b", dropout=0.3, accumulate=2).train("toy", stop_at=2)
+    torch.rand(7)  # another process has drawn other numbers before it resumes
+    resumed = toy.trainer(tmp_path / "b", dropout=0.3, accumulate=2)
+    resumed.train("toy")
+    assert same(toy.weights(whole), toy.weights(resumed))
+    plain = toy.trainer(tmp_path / "c", accumulate=2)
+    plain.train("toy")
+    assert not same(toy.weights(whole), toy.weights(plain))
+
+
+def test_dropout_masks_differ_between_processes_parts_and_steps(tmp_path: Path) -> None:
+    made = toy.trainer(tmp_path, dropout=0.3)
+    keep = {}
+    for step, part, rank in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]:
+        made.state.step = step
+        made.accelerator = SimpleNamespace(process_index=rank, device=torch.device("cpu"))
+        with made._masks(part):
+            keep[step, part, rank] = tuple(torch.rand(4).tolist())
+    assert len(set(keep.values())) == 4
+
+
 def test_accumulation_gives_the_same_step(tmp_path: Path) -> None:
     one = toy.trainer(tmp_path / "a", images=4)
     one.train("toy")
@@ -54,7 +79,7 @@ def test_two_processes_equal_one_with_the_same_batch(tmp_path: Path) -> None:
     path = tmp_path / "two.pt"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     command = [
-        sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
+        sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2",
         "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
         "--main_process_port", "0", str(Path(__file__).parent / "toy.py"),
         str(tmp_path / "resume"), str(path),
@@ -63,7 +88,9 @@ def test_two_processes_equal_one_with_the_same_batch(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     one = toy.trainer(tmp_path / "one", images=4)
     one.train("toy")
-    close(toy.gradients(one), torch.load(path, weights_only=True))
+    processes, gradients = torch.load(path, weights_only=True)
+    assert processes == 2
+    close(toy.gradients(one), gradients)
 
 
 def test_loader_workers_change_nothing(tmp_path: Path) -> None:

@@ -36,7 +36,9 @@ def settings(**changes: object) -> BaseTraining:
     return BaseTraining(**(values | changes))
 
 
-def trainer(folder: Path, workers: int = 0, **changes: object) -> Trainer:
+def trainer(
+    folder: Path, workers: int = 0, dropout: float = 0.0, **changes: object
+) -> Trainer:
     chosen = settings(**changes)
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -49,6 +51,7 @@ def trainer(folder: Path, workers: int = 0, **changes: object) -> Trainer:
                 attention_resolutions=(),
                 num_head_channels=8,
                 resblock_updown=True,
+                dropout=dropout,
             )
         )
         for parameter in unet.parameters():  # zero-initialised layers would hide gradients
@@ -71,6 +74,8 @@ def gradients(made: Trainer) -> list[torch.Tensor]:
 
 if __name__ == "__main__":
     made = trainer(Path(sys.argv[1]), images=4)
-    made.train("toy")
+    made.train("toy", stop_at=1)
+    made.accelerator.wait_for_everyone()
+    trainer(Path(sys.argv[1]), images=4).train("toy")  # every process can read what one wrote
     if made.accelerator.is_main_process:
-        torch.save(gradients(made), sys.argv[2])
+        torch.save((made.accelerator.num_processes, gradients(made)), sys.argv[2])

@@ -1,7 +1,9 @@
 # Trainings: base network, RAD and its ablation variants, LaMa.
 #
 # A training with several processes starts itself anew under `accelerate launch`
-# (src/radpipe/launch.py); its batch is split over them, and the result does not depend on how.
+# (src/radpipe/launch.py); its batch is split over them. How changes the result by the order of
+# sums only, and, in a network with dropout, by what is dropped. LaMa's training is one process:
+# its layers use the statistics of the whole batch.
 # R stands for results/checkpoints/ffhq/rad/default/receipt.json; the settings are those of
 # `resources` in params.yaml, here in its `overrides.paper`.
 #
@@ -67,12 +69,11 @@ rule lama:
         **STAGES["lama"].outputs(),
     log:
         "results/logs/lama/{dataset}.log",
-    threads: training_threads
+    threads: lambda wildcards: machine(wildcards).train_threads
     resources:
         runtime=minutes("lama"),
         mem_mb=memory("lama"),
-        gpu=training_gpus,
-        nodes=training_nodes,
+        gpu=gpu,
     params:
         slice=slice_of("lama"),
     message:

@@ -47,7 +47,8 @@ def _train(job: Job, settings: LamaTraining) -> None:
         features = alexnet_features(
             fetch(BACKBONES, cache_folder()), cache_folder(), device_name(job)
         )
-    objective = LamaObjective(generator, discriminator, features, weights)
+    rate = settings.discriminator_lr / settings.lr
+    objective = LamaObjective(generator, discriminator, features, weights, rate)
     draw = DrawHole(masks.load(settings.masks).sample)
     if train(job, objective, settings, seed, draw, f"LaMa on {job.wildcards['dataset']}"):
         with atomic(job.out / WEIGHTS) as temporary:

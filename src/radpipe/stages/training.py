@@ -8,6 +8,7 @@ import os
 import numpy as np
 import torch
 
+from radpipe.errors import UserError
 from radpipe.files import atomic
 from radpipe.imagestore import ImageStore
 from radpipe.job import Job
@@ -39,10 +40,24 @@ class StoredImages:
 
 
 def resolve_device(wanted: str) -> str:
-    """'auto' is a GPU where there is one; each of several launched processes has its own."""
+    """'auto' is a GPU where there is one; each of several launched processes has its own.
+
+    Raises:
+        UserError: the GPU that is asked for is not there.
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    return f"cuda:{os.environ['LOCAL_RANK']}" if wanted == "cuda" and launched() else wanted
+        wanted = "cuda" if count else "cpu"
+    if wanted == "cuda" and launched():
+        wanted = f"cuda:{os.environ['LOCAL_RANK']}"
+    number = int(wanted.partition(":")[2] or 0)
+    if wanted != "cpu" and number >= count:
+        raise UserError(
+            f"PyTorch sees {count} GPUs here, so there is no `{wanted}`",
+            "params.yaml, key `resources.device`",
+            "set it to auto or cpu, or run on a machine with that GPU: see radpipe doctor",
+        )
+    return wanted
 
 
 def device_name(job: Job) -> str:

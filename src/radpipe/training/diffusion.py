@@ -103,6 +103,7 @@ class DiffusionObjective:
         time_input: TimeInput,
     ) -> None:
         self.players = {"model": network}
+        self.rates: dict[str, float] = {}
         self.schedule, self.vlb_weight, self.region = schedule, vlb_weight, region
         self.time_input = time_input
 

@@ -43,6 +43,7 @@ class LamaObjective:
         generator, discriminator: the two networks.
         features: frozen network of the perceptual loss, or None.
         weights: of the losses.
+        discriminator_rate: factor on the discriminator's learning rate.
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class LamaObjective:
         discriminator: PatchDiscriminator,
         features: Features | None,
         weights: LamaLossWeights,
+        discriminator_rate: float = 1.0,
     ) -> None:
         self.players: dict[str, nn.Module] = {
             "discriminator": discriminator,
             "generator": generator,
         }
+        self.rates = {"discriminator": discriminator_rate}
         self.features, self.weights = features, weights
 
     def loss(self, player: str, networks: dict[str, Any], batch: Sample) -> dict[str, Tensor]:

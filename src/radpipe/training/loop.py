@@ -4,6 +4,8 @@ Runs on one process or many (`accelerate launch`); an objective names its player
 a loss of their own: one for the diffusion trainings, generator and discriminator for LaMa).
 Stopping at any step and resuming gives the same weights, bit for bit on one CPU, as never
 stopping, because samples are numbered and the state holds weights, averages and optimisers.
+Dropout, where a network has it, draws from the number of the step, its part and the process: it
+resumes as well, but its masks differ with the number of processes.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,10 +23,12 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from radpipe.diffusion.noise import image_seed
 from radpipe.errors import UserError
 from radpipe.files import atomic
 from radpipe.progress import bar
 from radpipe.settings import Optimisation
+from radpipe.training.averages import Average, learning_rate, trained
 from radpipe.training.samples import NumberedSamples, Sample, batches, schedule_numbers
 
 log = logging.getLogger(__name__)
@@ -34,9 +40,11 @@ class Objective(Protocol):
 
     Attributes:
         players: name -> network, in the order in which they move in a step.
+        rates: player -> factor on the learning rate; 1 where none is given.
     """
 
     players: dict[str, nn.Module]
+    rates: dict[str, float]
 
     def loss(self, player: str, networks: dict[str, Any], batch: Sample) -> dict[str, Tensor]:
         """Scalar losses of one player on a batch; the key `loss` is minimised.
@@ -50,50 +58,11 @@ class Objective(Protocol):
 
 
 @dataclass
-class Average:
-    """Exponential moving average of a network's trained parameters (our choice: no bias
-    correction; the average starts at the initial weights and the decay is ramped up as
-    min(decay, (1 + step) / (10 + step)))."""
-
-    decay: float
-    values: dict[str, Tensor]
-
-    @classmethod
-    def of(cls, network: nn.Module, decay: float) -> Average:
-        return cls(decay, {k: p.detach().clone() for k, p in trained(network).items()})
-
-    def update(self, network: nn.Module, step: int) -> None:
-        decay = min(self.decay, (1 + step) / (10 + step))
-        current = [p.detach() for p in trained(network).values()]
-        torch._foreach_lerp_(list(self.values.values()), current, 1 - decay)
-
-    def apply(self, network: nn.Module) -> None:
-        """Put the averages into the network."""
-        for name, parameter in trained(network).items():
-            parameter.data.copy_(self.values[name])
-
-
-def trained(network: nn.Module) -> dict[str, Tensor]:
-    """The parameters that change, by name."""
-    return {name: p for name, p in network.named_parameters() if p.requires_grad}
-
-
-@dataclass
 class State:
     """Everything that a resumed run needs."""
 
     step: int = 0
     curve: list[dict[str, float]] = field(default_factory=list)
-
-
-def learning_rate(settings: Optimisation, seen: int) -> float:
-    """Linear warm-up over `warmup` images, then constant or cosine decay to zero."""
-    if seen < settings.warmup:
-        return settings.lr * (seen + settings.batch) / (settings.warmup + settings.batch)
-    if settings.decay == "constant":
-        return settings.lr
-    done = (seen - settings.warmup) / max(1, settings.images - settings.warmup)
-    return settings.lr * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
 class Trainer:
@@ -124,6 +93,7 @@ class Trainer:
         self.save_seconds, self.workers = save_seconds, workers
         self.state = State()
         self.networks, self.optimisers, self.averages = {}, {}, {}
+        self.dropout = any(map(has_dropout, objective.players.values()))
         for name, network in objective.players.items():
             optimiser = torch.optim.AdamW(
                 list(trained(network).values()),
@@ -185,11 +155,10 @@ class Trainer:
         parts = [{k: v.to(self.accelerator.device) for k, v in p.items()} for p in parts]
         for name, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * self.objective.rates.get(name, 1.0)
             optimiser.zero_grad(set_to_none=True)
             for index, part in enumerate(parts):
-                last = index == len(parts) - 1
-                losses = self._backward(name, part, last)
+                losses = self._backward(name, part, index)
                 prefix = "" if len(self.optimisers) == 1 else f"{name}_"
                 for key, value in losses.items():
                     mean = float(value.detach()) / len(parts)
@@ -203,21 +172,31 @@ class Trainer:
         self.state.step += 1
         return values
 
-    def _backward(self, name: str, part: Sample, last: bool) -> dict[str, Tensor]:
+    def _backward(self, name: str, part: Sample, index: int) -> dict[str, Tensor]:
         """Loss and gradients of one micro-batch; processes exchange gradients at the last."""
         network = self.networks[name]
-        if last or not hasattr(network, "no_sync"):
-            losses = self._losses(name, part)
-        else:
-            with network.no_sync():
-                losses = self._losses(name, part)
-        return losses
+        if index == self.settings.accumulate - 1 or not hasattr(network, "no_sync"):
+            return self._losses(name, part, index)
+        with network.no_sync():
+            return self._losses(name, part, index)
 
-    def _losses(self, name: str, part: Sample) -> dict[str, Tensor]:
-        with self.accelerator.autocast():
+    def _losses(self, name: str, part: Sample, index: int) -> dict[str, Tensor]:
+        with self.accelerator.autocast(), self._masks(index):
             losses = self.objective.loss(name, self.networks, part)
         self.accelerator.backward(losses["loss"] / self.settings.accumulate)
         return losses
+
+    @contextmanager
+    def _masks(self, index: int) -> Iterator[None]:
+        """Dropout that depends on seed, step, part and process alone; nothing without dropout."""
+        if not self.dropout:
+            yield
+            return
+        step, rank = self.state.step, self.accelerator.process_index
+        cuda = self.accelerator.device.type == "cuda"
+        with torch.random.fork_rng([torch.cuda.current_device()] if cuda else []):
+            torch.manual_seed(image_seed(self.samples.seed, "dropout", step, index, rank))
+            yield
 
     def _refuse_nan(self, norm: float, values: dict[str, float]) -> None:
         """Stop before a bad step touches the weights."""
@@ -263,8 +242,11 @@ class Trainer:
         path = self.resume / "state.pt"
         if not path.is_file():
             return
+        # one of many processes on a CPU calls its device cpu:0, which torch cannot load to
+        device = self.accelerator.device
+        place = "cpu" if device.type == "cpu" else device
         try:
-            state = torch.load(path, map_location=self.accelerator.device, weights_only=True)
+            state = torch.load(path, map_location=place, weights_only=True)
         except Exception as error:
             raise UserError(
                 f"the saved state cannot be read ({type(error).__name__})",
@@ -285,6 +267,12 @@ class Trainer:
             self.optimisers[name].load_state_dict(saved["optimiser"])
 
 
+def has_dropout(network: nn.Module) -> bool:
+    """Whether a network draws random numbers while it is trained."""
+    kind = nn.modules.dropout._DropoutNd
+    return any(isinstance(m, kind) and m.p > 0 for m in network.modules())
+
+
 def _short(values: dict[str, float]) -> str:
     """The losses that are minimised, for the progress bar."""
     return " ".join(f"{k} {v:.4f}" for k, v in values.items() if k.endswith("loss"))
@@ -295,8 +283,10 @@ def accelerator(precision: str, device: str) -> Any:
 
     Args:
         precision: 'fp32' or 'bf16'.
-        device: 'cpu' or 'cuda...'; under `accelerate launch` each process has its own.
+        device: 'cpu', 'cuda' or 'cuda:N'; under `accelerate launch` each process has its own.
     """
     from accelerate import Accelerator
 
+    if device.startswith("cuda:"):
+        torch.cuda.set_device(device)
     return Accelerator(mixed_precision="bf16" if precision == "bf16" else "no", cpu=device == "cpu")

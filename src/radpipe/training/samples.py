@@ -2,7 +2,8 @@
 
 Sample n of a training is the same whatever the batch size, the number of processes, the number
 of loader workers or the place where an interrupted run was resumed: image, flip, mask, phase,
-step and noise are all drawn from a generator seeded by (seed, n). Our choice.
+step and noise are all drawn from a generator seeded by (seed, n). Our choice. What a network adds
+is another matter: batch statistics (LaMa) and dropout depend on how a batch is split.
 """
 
 from __future__ import annotations

@@ -1,0 +1,44 @@
+"""What a job is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from radpipe import settings
+from radpipe.job import Job
+from radpipe.masks.bank import Bank, write_shard
+from radpipe.pipeline import Pipeline, Target
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def resources() -> settings.Resources:
+    return settings.read(ROOT / "params.yaml").resources
+
+
+def bank(folder: Path, shards: int, resources: settings.Resources) -> Bank:
+    """The masks as stage `rad` reads them."""
+    params = settings.read(ROOT / "params.yaml")
+    raw = params.model_dump(mode="json")
+    settings.put(raw, "masks.training", {"family": "box", "count": 24, "shards": shards})
+    slice_text = Pipeline(settings.parse(raw)).slice(
+        Target.of("rad", dataset="emoji", variant="default")
+    )
+    job = Job.from_slice(slice_text, folder, resources)
+    paths = [f.path / f"{f.receipt.stem}.npz" for f in job.folders("bank")]
+    for path in paths:
+        write_shard(path, "box", 32, 24, 0, int(path.stem), shards)
+    return Bank(paths)
+
+
+def test_a_mask_keeps_its_number_whatever_the_number_of_shards(
+    tmp_path: Path, resources: settings.Resources
+) -> None:
+    one, twelve = (bank(tmp_path / str(n), n, resources) for n in (1, 12))
+    assert len(one) == len(twelve) == 24
+    assert len(np.unique(one.masks(range(24)), axis=0)) > 12
+    np.testing.assert_array_equal(one.masks(range(24)), twelve.masks(range(24)))
