@@ -10,6 +10,8 @@ import yaml
 
 from radpipe import settings
 from radpipe.errors import UserError
+from radpipe.inpainters import load
+from radpipe.settings_checks import plugins
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 
@@ -50,7 +52,15 @@ def test_the_repositorys_settings_are_valid() -> None:
         ("evaluation.split", True, ["evaluation.split", "quote"]),
         ("timing.repeats", 0, ["timing.repeats"]),
         ("resources.gpus", -1, ["resources.gpus"]),
-        ("overrides.paper", {"evaluation.imges": 3}, ["imges", "`images`"]),
+        ("evaluation.metrics", ["lpipz"], ["evaluation.metrics.0", "`lpips`"]),
+        ("evaluation.metrics", ["lpips", "lpips"], ["twice"]),
+        ("datasets.emoji.base", "trian", ["datasets.emoji.base", "`train`"]),
+        ("datasets.ffhq.base", "adm-fhq256", ["datasets.ffhq.base", "`adm-ffhq256`"]),
+        ("datasets.ffhq.base", "twemoji", ["datasets.ffhq.base", "adm-imagenet256"]),
+        ("training.lama.weights", "big_lama", ["training.lama.weights", "`big-lama`"]),
+        ("inpainters.repaint.steps", 1001, ["inpainters.repaint.steps", "1000"]),
+        ("inpainters.rad.steps", 1001, ["inpainters.rad.steps", "1000"]),
+        ("masks.training.count", 1, ["masks.training.count", "2 or more"]),
     ],
 )
 def test_a_bad_setting_is_one_message(
@@ -60,12 +70,45 @@ def test_a_bad_setting_is_one_message(
     if key == "training.rad.batch":
         settings.put(raw, "training.rad.accumulate", 2)
     with pytest.raises(UserError) as caught:
-        parsed = settings.parse(raw)
-        parsed.resolve("ffhq")
+        settings.parse(raw)
     message = str(caught.value)
     assert all(word in message for word in words), message
     assert "Traceback" not in message
     assert "params.yaml" in message
+
+
+@pytest.mark.parametrize(
+    ("line", "value", "words"),
+    [
+        ("evaluation.imges", 3, ["overrides.paper.evaluation.imges", "`images`"]),
+        ("evaluation.images", "many", ["overrides.paper.evaluation.images"]),
+        ("evaluation.metrics", ["fidd"], ["overrides.paper.evaluation.metrics.0", "`fid`"]),
+        ("inpainters.mcg", {"stps": 1000}, ["overrides.paper.inpainters.mcg.stps", "`steps`"]),
+        ("inpainters.ddrm", {"steps": 1001}, ["overrides.paper.inpainters.ddrm.steps", "1000"]),
+        ("training.lama.weights", "bog-lama", ["overrides.paper.training.lama.weights", "big-"]),
+        ("training.rad.batch", 63, ["overrides.paper.training.rad.batch", "multiple of 8"]),
+        ("masks.training.family", "boxx", ["overrides.paper.masks.training.family", "`box`"]),
+        ("seed.more", 1, ["overrides.paper.seed.more", "not a section"]),
+    ],
+)
+def test_a_fault_in_overrides_is_found_before_they_are_used(
+    raw: dict[str, Any], line: str, value: Any, words: list[str]
+) -> None:
+    assert raw["run"]["datasets"] == ["emoji"]  # which has no overrides
+    raw["overrides"]["paper"][line] = value
+    with pytest.raises(UserError) as caught:
+        settings.parse(raw)
+    message = str(caught.value)
+    assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize("dataset", ["ffhq", "lsun_bedroom", "imagenet"])
+def test_the_papers_data_sets_have_the_official_budgets(dataset: str) -> None:
+    paper = settings.read(PARAMS).resolve(dataset)
+    for method in plugins("inpainters"):
+        assert paper.inpainter(method) == load(method).Settings(), method
+    rad = paper.inpainter("rad").model_dump()
+    assert (rad["solver"], rad["steps"], rad["spacing"]) == ("ancestral", 100, "leading")
 
 
 def test_a_missing_setting_is_named(raw: dict[str, Any]) -> None:

@@ -224,10 +224,10 @@ class Settings(Section):
         raw = self.model_dump(mode="json")
         for name in self.datasets[dataset].overrides:
             for key, value in flatten(self.overrides[name]).items():
-                put(raw, key, value)
+                _override(raw, name, key, value)
         for key, value in (changes or {}).items():
             put(raw, key, value)
-        return parse(raw, f"{PARAMS} (data set {dataset})")
+        return parse(raw, f"{PARAMS} (data set {dataset})", resolved=True)
 
     def reader(self, dataset: str) -> str:
         """The file of data/ that reads a data set."""
@@ -259,6 +259,15 @@ def put(tree: dict[str, Any], key: str, value: Any) -> None:
     tree[last] = copy.deepcopy(value)
 
 
+def _override(raw: dict[str, Any], name: str, key: str, value: Any) -> None:
+    """Apply one line of a set of overrides."""
+    try:
+        put(raw, key, value)
+    except (AttributeError, TypeError):
+        where = f"{PARAMS}, key `overrides.{name}.{key}`"
+        raise UserError("a setting on the way is a value, not a section", where) from None
+
+
 def get(tree: Any, key: str) -> Any:
     """A dotted key of a nested mapping."""
     for part in key.split("."):
@@ -277,8 +286,14 @@ def section(model: type[Section], raw: Any, key: str, file: str = str(PARAMS)) -
         raise UserError(*_explain(error, model, raw, key, file)) from None
 
 
-def parse(raw: Any, file: str = str(PARAMS)) -> Settings:
-    """A raw mapping -> Settings, with the checks that span sections."""
+def parse(raw: Any, file: str = str(PARAMS), resolved: bool = False) -> Settings:
+    """A raw mapping -> Settings, with the checks that span sections.
+
+    Args:
+        raw: as read from YAML.
+        file: what messages call it.
+        resolved: these settings come from `Settings.resolve`: overrides are applied already.
+    """
     if not isinstance(raw, dict):
         raise UserError(
             "the settings are not a mapping", file, "restore it: git checkout -- " + file
@@ -286,7 +301,7 @@ def parse(raw: Any, file: str = str(PARAMS)) -> Settings:
     settings: Settings = section(Settings, raw, "", file)
     from radpipe.settings_checks import check
 
-    check(settings, file)
+    check(settings, file, resolved)
     return settings
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import pkgutil
+import re
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radpipe.errors import UserError, nearest
+from radpipe.errors import UserError, nearest, unknown
+from radpipe.evaluation import METRICS
 
 if TYPE_CHECKING:
     from radpipe.settings import Settings
@@ -47,8 +50,13 @@ def known(words: Sequence[str], allowed: Sequence[str], key: str, file: str) -> 
             raise UserError(f"`{word}` stands there twice", f"{file}, key `{key}`", "remove one")
 
 
-def check(settings: Settings, file: str) -> None:
-    """All cross-section checks, cheapest first.
+def check(settings: Settings, file: str, resolved: bool = False) -> None:
+    """All cross-section checks, cheapest first; then the same for every data set's overrides.
+
+    Args:
+        settings: to check.
+        file: what messages call them.
+        resolved: overrides are applied already.
 
     Raises:
         UserError: for the first that fails.
@@ -60,20 +68,73 @@ def check(settings: Settings, file: str) -> None:
     known(list(settings.inpainters), plugins("inpainters"), "inpainters", file)
     known([settings.masks.training.family], plugins("masks"), "masks.training.family", file)
     known([settings.training.lama.masks], plugins("masks"), "training.lama.masks", file)
+    known(settings.evaluation.metrics, list(METRICS), "evaluation.metrics", file)
+    _downloads(settings, file)
     _machine(settings, file)
     for name, dataset in settings.datasets.items():
         known(list(dataset.overrides), list(settings.overrides), f"datasets.{name}.overrides", file)
         known([settings.reader(name)], plugins("data"), f"datasets.{name}.reader", file)
         _architecture(settings, name, file)
-        if name in settings.run.datasets:
+        if name in settings.run.datasets or dataset.overrides:
             _fits(settings, name, file)
+        if name in settings.run.datasets:
             _reader(settings, name, file)
     for part in ("base", "rad", "lama"):
         _batches(settings, part, file)
     for method in sorted({*settings.run.methods, *settings.inpainters}):
         settings.inpainter(method)
     if "rad" in settings.run.methods and settings.masks.training.count < 2:
-        raise UserError("RAD needs a bank of masks", f"{file}, key `masks.training.count`")
+        raise UserError(
+            "RAD needs a bank of masks",
+            f"{file}, key `masks.training.count`",
+            "put 2 or more there, or take `rad` out of `run.methods`",
+        )
+    for name, dataset in settings.datasets.items():
+        if dataset.overrides and not resolved:
+            _overrides(settings, name, file)
+
+
+def _overrides(settings: Settings, name: str, file: str) -> None:
+    """A data set's settings with its overrides; a fault of an overriding line is found there."""
+    from radpipe.settings import flatten
+
+    try:
+        settings.resolve(name)
+    except UserError as error:
+        found = re.search(r"key `(.*)`", error.where)
+        key = found[1] if found else ""
+        for group in reversed(settings.datasets[name].overrides):
+            lines = flatten(settings.overrides[group])
+            if any(f"{key}.".startswith(f"{k}.") or f"{k}.".startswith(f"{key}.") for k in lines):
+                where = f"{file}, key `overrides.{group}.{key}` (data set {name})"
+                raise UserError(error.what, where, error.do) from None
+        raise
+
+
+def _downloads(settings: Settings, file: str) -> None:
+    """Weights that are not trained here must be in the list of downloads."""
+    wanted = {f"datasets.{name}.base": d.base for name, d in settings.datasets.items()}
+    wanted["training.lama.weights"] = settings.training.lama.weights
+    if set(wanted.values()) == {"train"}:
+        return
+    from radpipe.assets import MANIFEST
+
+    # the list is in the repository, which the library may be used without
+    if not MANIFEST.is_file():
+        return
+    allowed = ["train", *_weights(MANIFEST.resolve(), MANIFEST.stat().st_mtime_ns)]
+    for key, word in wanted.items():
+        if word not in allowed:
+            raise unknown("download of weights", word, allowed, f"{file}, key `{key}`")
+
+
+@cache
+def _weights(manifest: Path, changed: int) -> tuple[str, ...]:
+    """The downloads that are weights of a network; `changed` is the list's time stamp."""
+    from radpipe.assets import read_manifest
+
+    assets = read_manifest(manifest).assets
+    return tuple(name for name, asset in assets.items() if asset.architecture)
 
 
 def _fits(settings: Settings, name: str, file: str) -> None:

@@ -73,6 +73,7 @@ class DdrmSettings(Section):
     steps: int = Field(
         20,
         ge=1,
+        le=1000,
         description="network evaluations per image, equal strides ending at level 1 (official)",
     )
     eta: float = Field(0.85, ge=0, le=1, description="share of fresh noise in the hole (official)")

@@ -70,6 +70,7 @@ class McgSettings(Section):
     steps: int = Field(
         1000,
         ge=1,
+        le=1000,
         description="network evaluations, each with a backward pass, spaced as ADM respaces "
         "(official)",
     )

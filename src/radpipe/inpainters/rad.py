@@ -32,7 +32,7 @@ class RadSettings(Section):
     solver: Literal["ancestral", "ddim", "dpmpp_2m"] = Field(
         default="ancestral", description="ancestral (the paper's), ddim, or dpmpp_2m (10-25 steps)"
     )
-    steps: int = Field(default=100, ge=1, description="network evaluations per image")
+    steps: int = Field(default=100, ge=1, le=1000, description="network evaluations per image")
     spacing: Spacing = Field(
         default="leading",
         description="levels: leading (the authors'), trailing, linspace; logsnr suits dpmpp_2m",

@@ -44,7 +44,9 @@ def resampling_path(steps: int, jump_length: int, resamplings: int) -> list[int]
 class RepaintSettings(Section):
     """Settings of RePaint."""
 
-    steps: int = Field(250, ge=1, description="respaced levels, spaced as ADM respaces (official)")
+    steps: int = Field(
+        250, ge=1, le=1000, description="respaced levels, spaced as ADM respaces (official)"
+    )
     jump_length: int = Field(10, ge=1, description="levels a jump goes back up (official)")
     resamplings: int = Field(
         10, ge=1, description="times each stretch of jump_length levels is sampled; 1 = no jumps"

@@ -60,7 +60,10 @@ class ScoreSdeSettings(Section):
     """Settings of replacement sampling."""
 
     steps: int = Field(
-        1000, ge=1, description="network evaluations per image, spaced as ADM respaces (official)"
+        1000,
+        ge=1,
+        le=1000,
+        description="network evaluations per image, spaced as ADM respaces (official)",
     )
     clip_x0: bool = Field(True, description="clip the predicted image to [-1, 1] (ADM's default)")
 
