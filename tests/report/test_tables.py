@@ -11,7 +11,7 @@ import pytest
 
 from radpipe.pipeline import Pipeline, Target
 from radpipe.report import load, names, printed
-from radpipe.report.comparison import cell_rows, long_table
+from radpipe.report.comparison import blocks, cell_rows, long_table
 from radpipe.report.results import Cell
 from radpipe.report.table import Block, Table, Text, decimals_for, number
 from radpipe.report.tables.ablation_steps import with_front
@@ -92,6 +92,38 @@ def test_every_number_of_the_paper_is_one_that_is_known() -> None:
     assert printed.paper_value("ffhq", "rad", "box", "fid") == "not available"
     assert printed.paper_value("emoji", "lama", "box", "fid") == "not available"
     assert len(printed.PAPER_VALUES) == 5
+
+
+def test_readable_tables_show_the_papers_numbers_beside_ours(tmp_path: Path) -> None:
+    table, _ = build(tmp_path, "main")
+    for text in (table.markdown(), table.latex(), table.html()):
+        for known in (27.7, 30.3, 23.2, 29.8, 23.7):
+            assert f"not run; {known} (paper)" in text
+    (cell,) = rows(table.data, dataset="ffhq", method="lama", mask="box").to_dict("records")
+    assert (cell["value"], cell["paper"]) == ("not run", 27.7)
+
+    place = {"dataset": "ffhq", "mask": "box", "metric": "fid", "unit": "", "label": "FID"}
+    ours = [("lama", 25.0, 27.7), ("score_sde", 31.0, 30.3), ("rad", 20.0, "not available")]
+    (block,) = blocks(
+        long_table(
+            [
+                place | {"method": m, "value": v, "paper": paper, "lower_is_better": True}
+                for m, v, paper in ours
+            ]
+        ),
+        {},
+    )
+    assert [row[-1] for row in block.rows] == [
+        Text("25.0", second=True, beside="27.7 (paper)"),
+        Text("31.0", beside="30.3 (paper)"),
+        Text("20.0", best=True),
+    ]
+
+
+def test_the_latex_footer_is_printed() -> None:
+    table = Table("T", pd.DataFrame({"a": [1]}), (), "caption", ("n = 8, 95 %",))
+    assert r"n = 8, 95 \%\par" in table.latex().replace("\n", " ")
+    assert not [line for line in table.latex().splitlines() if line.startswith("%")]
 
 
 def test_a_metric_without_its_weights_is_not_available(tmp_path: Path) -> None:

@@ -91,6 +91,13 @@ def not_run_rows(
     return rows
 
 
+def paper_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The paper's known cells that are not among some rows, as cells that were not run."""
+    there = {(r["dataset"], r["method"], r["mask"], r["metric"]) for r in rows}
+    missing = [place for place in printed.PAPER_VALUES if place not in there]
+    return [r for d, method, k, metric in missing for r in not_run_rows(d, method, k, [metric])]
+
+
 def _entry(dataset: str, method: str, mask: str, metric: str) -> dict[str, Any]:
     place = {"dataset": dataset, "method": method, "mask": mask, "metric": metric}
     return {**place, "label": metric, "paper": printed.paper_value(dataset, method, mask, metric)}
@@ -148,8 +155,9 @@ def _column(part: pd.DataFrame) -> dict[str, Text | str]:
     values = {row.value for row in part.itertuples() if isinstance(row.value, float)}
     entries: dict[str, Text | str] = {}
     for row in part.itertuples():
+        beside = f"{number(row.paper)} (paper)" if isinstance(row.paper, float) else ""
         if not isinstance(row.value, float):
-            entries[row.method] = str(row.value)
+            entries[row.method] = Text(str(row.value), beside=beside)
             continue
         finite = math.isfinite(row.value)
         text = number(row.value, decimals if finite else None)
@@ -157,7 +165,8 @@ def _column(part: pd.DataFrame) -> dict[str, Text | str]:
         if isinstance(row.low, float) and not math.isnan(row.low):
             text += f" [{number(row.low, decimals)}, {number(row.high, decimals)}]"
         differ = len(values) > 1
-        entries[row.method] = Text(text, differ and row.rank == 1, differ and row.rank == 2)
+        first, second = differ and row.rank == 1, differ and row.rank == 2
+        entries[row.method] = Text(text, first, second, beside)
     return entries
 
 

@@ -19,11 +19,18 @@ MINUS = "\u2212"
 
 @dataclass(frozen=True)
 class Text:
-    """One printed entry; the best of its column is bold, the second best underlined."""
+    """One printed entry; the best of its column is bold, the second best underlined.
+
+    Attributes:
+        text: the entry.
+        best, second: of its column.
+        beside: printed after it, never emphasised: another source's number.
+    """
 
     text: str
     best: bool = False
     second: bool = False
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,8 +99,12 @@ class Table:
             lines += [" & ".join(_tex(c) for c in block.columns) + r" \\", r"\midrule"]
             lines += [" & ".join(_latex(entry) for entry in row) + r" \\" for row in block.rows]
             lines += [r"\bottomrule", r"\end{tabular}}\par\medskip"]
-        lines += [rf"\caption{{{_tex(self.caption)}}}", r"\end{table*}"]
-        lines += [f"% {line}" for line in self.footer]
+        lines += [rf"\caption{{{_tex(self.caption)}}}"]
+        if self.footer:
+            lines += [r"\begin{flushleft}\scriptsize"]
+            lines += [rf"{_tex(line)}\par" for line in self.footer]
+            lines += [r"\end{flushleft}"]
+        lines += [r"\end{table*}"]
         return "\n".join(lines) + "\n"
 
     def html(self) -> str:
@@ -153,24 +164,28 @@ def _tex(text: str) -> str:
 def _latex(entry: Text | str) -> str:
     if isinstance(entry, str):
         return _tex(entry)
-    if entry.best:
-        return rf"\textbf{{{_tex(entry.text)}}}"
-    return rf"\underline{{{_tex(entry.text)}}}" if entry.second else _tex(entry.text)
+    text = _tex(entry.text)
+    shown = rf"\textbf{{{text}}}" if entry.best else text
+    return (rf"\underline{{{text}}}" if entry.second else shown) + _tex(_beside(entry))
 
 
 def _markdown(entry: Text | str) -> str:
     if isinstance(entry, str):
         return entry.replace("|", r"\|")
-    if entry.best:
-        return f"**{entry.text}**"
-    return f"<u>{entry.text}</u>" if entry.second else entry.text
+    shown = f"**{entry.text}**" if entry.best else entry.text
+    return (f"<u>{entry.text}</u>" if entry.second else shown) + _beside(entry)
 
 
 def _html(entry: Text | str) -> str:
     if isinstance(entry, str):
         return html.escape(entry)
     text = html.escape(entry.text)
-    return f"<b>{text}</b>" if entry.best else f"<u>{text}</u>" if entry.second else text
+    shown = f"<b>{text}</b>" if entry.best else f"<u>{text}</u>" if entry.second else text
+    return shown + html.escape(_beside(entry))
+
+
+def _beside(entry: Text) -> str:
+    return f"; {entry.beside}" if entry.beside else ""
 
 
 def _finite(value: Any) -> Any:

@@ -14,6 +14,7 @@ from radpipe.report.comparison import (
     long_table,
     nested,
     not_run_rows,
+    paper_rows,
 )
 from radpipe.report.results import Cell, cell_targets, describe_weights, read_cell
 from radpipe.report.table import Table
@@ -26,7 +27,8 @@ KEYS = ("run.datasets", "run.methods", "run.masks", "evaluation.metrics")
 CAPTION = (
     "Every method on the same test images and the same masks. In brackets: 95 % interval at this "
     "number of images. Bold: best, underlined: second best. A dagger: the paired difference to RAD "
-    "excludes zero (95 %). Evaluations: passes of the network per image, counted while sampling."
+    "excludes zero (95 %). Evaluations: passes of the network per image, counted while sampling. "
+    "(paper): the number that the paper reports, where it is publicly known."
 )
 
 
@@ -55,7 +57,7 @@ def build(job: Job) -> Table:
                 weights.setdefault(key, describe_weights(job, dataset, method))
                 cells.append(cell)
                 rows += cell_rows(cell, rad, weights[key])
-    table = long_table(rows)
+    table = long_table([*rows, *paper_rows(rows)])
     notes = [*footer(cells), *(f"Weights, {key}: {text}." for key, text in weights.items())]
     title = "Inpainting: all methods on all masks"
     return Table(title, table, tuple(blocks(table, {})), CAPTION, tuple(notes), nested(table))
