@@ -81,6 +81,11 @@ def gpu(wildcards):
     return machine(wildcards).gpus
 
 
+def decoders(wildcards):
+    """CPU threads of a job that decodes a whole data set."""
+    return max(1, machine(wildcards).loader_workers)
+
+
 def training_gpus(wildcards):
     """GPUs of a training, on all its nodes."""
     return machine(wildcards).gpus * machine(wildcards).processes

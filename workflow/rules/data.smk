@@ -9,7 +9,7 @@ rule data:
         **STAGES["data"].outputs(),
     log:
         "results/logs/data/{dataset}.log",
-    threads: 1
+    threads: decoders
     resources:
         runtime=minutes("data"),
         mem_mb=memory("data"),

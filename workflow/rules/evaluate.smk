@@ -9,7 +9,7 @@ rule reference:
         **STAGES["reference"].outputs(),
     log:
         "results/logs/reference/{dataset}.log",
-    threads: 1
+    threads: decoders
     resources:
         runtime=minutes("reference"),
         mem_mb=memory("reference"),
