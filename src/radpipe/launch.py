@@ -2,8 +2,10 @@
 
 A training whose settings ask for several processes starts itself anew under `accelerate launch`;
 everything else runs where it is. So does LaMa's: its batch statistics are those of a whole batch,
-which a split over processes would change. On SLURM with several nodes, `srun` puts one launcher on each,
-and the launchers find each other at the first node's address.
+which a split over processes would change.
+
+On SLURM with several nodes, `srun` puts one launcher on each, and the launchers find each other
+at the first node's address.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ from tqdm import tqdm
 
 from radpipe.launch import is_main
 
+LINE = "{desc}: {n_fmt}/{total_fmt} {rate_fmt} ETA {remaining}{postfix}\n"
+
 
 @contextmanager
 def bar(total: int, what: str, unit: str = "images", start: int = 0) -> Iterator[tqdm]:
@@ -34,7 +36,7 @@ def bar(total: int, what: str, unit: str = "images", start: int = 0) -> Iterator
         mininterval=0.2 if terminal else 20,
         dynamic_ncols=terminal,
         ncols=None if terminal else 100,
-        bar_format=None if terminal else "{desc}: {n_fmt}/{total_fmt} {rate_fmt} ETA {remaining}\n",
+        bar_format=None if terminal else LINE,
     ) as progress:
         yield progress
 

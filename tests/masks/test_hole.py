@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from radpipe.errors import UserError
@@ -69,16 +68,3 @@ def test_no_picture_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:45])
     with pytest.raises(UserError, match="not a readable picture"):
         hole.read(tmp_path / "cut.png")
-
-
-def test_tensors_and_arrays_are_inverse() -> None:
-    array = np.random.default_rng(0).random((3, 4, 5)) < 0.5
-    tensor = hole.to_tensor(array)
-    assert tensor.shape == (3, 1, 4, 5)
-    assert tensor.dtype == torch.bool
-    np.testing.assert_array_equal(hole.to_array(tensor), array)
-    assert hole.to_tensor(array[0]).shape == (1, 1, 4, 5)
-    with pytest.raises(ValueError, match="bool"):
-        hole.to_tensor(array.astype(np.uint8))
-    with pytest.raises(ValueError, match="bool"):
-        hole.to_array(tensor.float())

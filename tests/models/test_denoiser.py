@@ -118,6 +118,21 @@ def test_global_mode_tells_one_time_per_image(batch):
     assert spy.time.tolist() == [41, 41, -1]  # the third image has no hole: clean everywhere
 
 
+def test_global_mode_tells_the_level_in_both_phases(batch):
+    """Phase 2 moves the known pixels; a time that stood still would not tell its levels apart."""
+    _, hole, _ = batch
+    seen = []
+    for t in (1001, 1400, 1999):
+        time = time_input("global", SCHEDULE, SCHEDULE.alpha_bar(t, hole), hole)
+        known = SCHEDULE.network_time(SCHEDULE.b_bar(t, hole)).amin((1, 2, 3))
+        torch.testing.assert_close(time, known.double(), rtol=0, atol=1e-6)
+        seen.append(float(time[2]))
+    assert seen == sorted(seen)
+    assert seen[0] < 1 and seen[2] > 990
+    everywhere = SCHEDULE.alpha_bar(1400, torch.ones_like(hole))
+    assert time_input("global", SCHEDULE, everywhere).tolist() == pytest.approx([999.0] * 3)
+
+
 def test_raw_mode_gives_the_noise_variance_itself(batch):
     x, hole, _ = batch
     spy = Spy()

@@ -36,9 +36,7 @@ def settings(**changes: object) -> BaseTraining:
     return BaseTraining(**(values | changes))
 
 
-def trainer(
-    folder: Path, workers: int = 0, dropout: float = 0.0, **changes: object
-) -> Trainer:
+def trainer(folder: Path, workers: int = 0, dropout: float = 0.0, **changes: object) -> Trainer:
     chosen = settings(**changes)
     with torch.random.fork_rng():
         torch.manual_seed(0)

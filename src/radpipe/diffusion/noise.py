@@ -6,12 +6,12 @@ was in, its place there, the batch size, or the device.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+
+from radpipe.seeding import key_hash
 
 
 def image_seed(seed: int, *key: str | int) -> int:
@@ -27,8 +27,7 @@ def image_seed(seed: int, *key: str | int) -> int:
     Returns:
         An integer in [0, 2**63).
     """
-    text = json.dumps([seed, *key], separators=(",", ":"))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+    return int.from_bytes(key_hash(seed, key, ",")[:8], "big") >> 1
 
 
 class PerImageNoise:

@@ -6,15 +6,11 @@ Masks of other projects are often the other way round (1 = known): convert where
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from radpipe.errors import UserError
-
-if TYPE_CHECKING:
-    import torch
 
 
 def read(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
@@ -74,21 +70,3 @@ def _levels(picture: Image.Image, path: Path) -> np.ndarray:
             "JPEG and smooth brushes make grey edges",
         )
     return grey
-
-
-def to_tensor(hole: np.ndarray) -> torch.Tensor:
-    """bool `[H, W]` -> torch.bool `[1, 1, H, W]`; bool `[B, H, W]` -> `[B, 1, H, W]`."""
-    import torch
-
-    if hole.dtype != np.bool_ or hole.ndim not in (2, 3):
-        raise ValueError(f"not a bool [H, W] or [B, H, W]: {hole.dtype} {hole.shape}")
-    return torch.from_numpy(hole.copy()).reshape(-1, 1, *hole.shape[-2:])
-
-
-def to_array(hole: torch.Tensor) -> np.ndarray:
-    """torch.bool `[B, 1, H, W]` -> bool `[B, H, W]`."""
-    import torch
-
-    if hole.dtype != torch.bool or hole.ndim != 4 or hole.shape[1] != 1:
-        raise ValueError(f"not a torch.bool [B, 1, H, W]: {hole.dtype} {tuple(hole.shape)}")
-    return hole[:, 0].cpu().numpy()

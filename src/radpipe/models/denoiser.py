@@ -24,7 +24,9 @@ def time_input(
         mode: what the network is told.
             'spatial': the time of every pixel, low rank; the map takes two values per image (RAD).
             'dense': the time of every pixel of any map (reference; soft masks).
-            'global': the noisier (phase 1: the hole's) time for all pixels (ablation).
+            'global': one time for all pixels (ablation), that of the part that changes: the hole's
+                in phase 1, the known pixels' in phase 2. Our choice, so that the level is told in
+                both; sampling visits phase 1 only.
             'raw': 1 - alpha_bar itself instead of a time, low rank (ablation: no inverse map).
         schedule: whose `network_time` inverts noise to ADM's index (clean = -1).
         alpha_bar: float64 `[B, 1, H, W]` in (0, 1].
@@ -40,7 +42,7 @@ def time_input(
     # The hole is never less noisy than the known part, in either phase.
     noisy, clean = alpha_bar.amin((1, 2, 3)), alpha_bar.amax((1, 2, 3))
     if mode == "global":
-        return schedule.network_time(1 - noisy)
+        return schedule.network_time(1 - torch.where(clean < 1, clean, noisy))
     if hole is None:
         hole = alpha_bar < _pixels(clean)
         if not bool((~hole | (alpha_bar == _pixels(noisy))).all()):

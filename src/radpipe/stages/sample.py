@@ -5,16 +5,16 @@ Finished images are kept as they come, so a killed job goes on where it was.
 
 from __future__ import annotations
 
-import csv
 import json
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from radpipe.diffusion.noise import image_seed
-from radpipe.files import write_json, write_text
+from radpipe.files import atomic, write_json, write_text
 from radpipe.imagestore import ImageStore, ImageWriter, decode_png, encode_png
 from radpipe.inpainters.base import Inpainter, run_batch
 from radpipe.job import Job
@@ -67,20 +67,29 @@ def _inpaint(
     ids: list[str],
     todo: list[str],
 ) -> None:
-    batch = job.resources.sample_batch
+    batch, done = job.resources.sample_batch, len(ids) - len(todo)
     what = f"{job.wildcards['method']} {job.wildcards['mask']}"
-    with bar(len(ids), what, start=len(ids) - len(todo)) as progress:
+    each = max(1, inpainter.planned_evaluations())  # per image; the bar moves with each of them
+    unit = "images" if each == 1 else "evaluations"
+    with bar(len(ids) * each, what, unit, start=done * each) as progress:
         for start in range(0, len(todo), batch):
             part = todo[start : start + batch]
+            on_step = partial(progress.update, len(part))
             images = np.stack([truths.read(i) for i in part])
             masks = np.stack([holes.read(i) for i in part])
             seeds = [seed_of(job, i) for i in part]
             begun = time.perf_counter()
-            images, evaluations = run_batch(inpainter, images, masks, seeds, device_name(job))
+            images, evaluations = run_batch(
+                inpainter, images, masks, seeds, device_name(job), on_step
+            )
             seconds = (time.perf_counter() - begun) / len(part)
             for name, image, seed in zip(part, images, seeds, strict=True):
                 _keep(job.resume, name, image, (name, seed, evaluations, round(seconds, 6)))
-            progress.update(len(part))
+            done += len(part)
+            # what was planned and done differ after a batch that did not fit in memory
+            progress.update(done * each - progress.n)
+            if each > 1:
+                progress.set_postfix_str(f"{done}/{len(ids)} images", refresh=False)
 
 
 def _finished(folder: Path, name: str) -> bool:
@@ -89,8 +98,8 @@ def _finished(folder: Path, name: str) -> bool:
 
 def _keep(folder: Path, name: str, image: np.ndarray, row: tuple[object, ...]) -> None:
     """Keep one finished image; its row last, since it says that the image is whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.png").write_bytes(encode_png(image))
+    with atomic(folder / f"{name}.png") as temporary:
+        temporary.write_bytes(encode_png(image))
     write_json(folder / f"{name}.json", dict(zip(COLUMNS, row, strict=True)))
 
 
@@ -104,9 +113,3 @@ def _gather(job: Job, ids: list[str]) -> None:
     write_text(job.out / f"{shard}.csv", "\n".join(lines) + "\n")
     evaluations = sorted({row["evaluations"] for row in rows})
     job.finish(f"{shard}.zip", images=len(ids), evaluations=evaluations)
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The measured rows of a shard."""
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 KEYS = ("run.datasets", "run.methods")
 CAPTION = (
-    "Seconds per image: median and quartiles over repeats, one method at a time on the same "
-    "images, warmed up. Budget `run`: the settings of this run; `official`: what the method's "
-    "paper uses, on one image. Times RAD: seconds over those of RAD at the same kind of "
+    "Seconds per image, one method at a time on the same images. Budget `run`: the settings of "
+    "this run; median and quartiles over repeats, after warm-up runs. Budget `official`: what the "
+    "method's paper uses; one run of one image, after those of the run's budget on the same "
+    "network. Times RAD: seconds over those of RAD at the same kind of "
     "budget and batch, in the same process."
 )
 
