@@ -183,7 +183,7 @@ class Resources(Section):
         description="jobs per cell, by method; how the files are cut, not what is in them"
     )
     loader_workers: int = Field(ge=0, description="processes that decode images")
-    processes: int = Field(ge=1, description="training processes (GPUs) per job, on all nodes; LaMa: 1")
+    processes: int = Field(ge=1, description="processes (GPUs) per training, on all nodes; LaMa: 1")
     nodes: int = Field(ge=1, description="nodes of a training; several need SLURM")
     save_seconds: int = Field(ge=1, description="at most this much work is lost by a kill")
     gpus: int = Field(ge=0, description="GPUs asked for per training or sampling job")

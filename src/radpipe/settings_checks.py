@@ -21,7 +21,6 @@ HELPERS = {
     "inpainters": {"base"},
     "masks": {"bank", "hole"},
     "data": {"images", "parquet"},
-    "ablations": {"base"},
     "stages": {"evaluation", "models", "report", "training"},
 }
 
@@ -212,11 +211,12 @@ def _architecture(settings: Settings, name: str, file: str) -> None:
 
 def _batches(settings: Settings, part: str, file: str) -> None:
     training = getattr(settings.training, part)
-    pieces = training.accumulate * settings.resources.processes
+    processes = settings.resources.processes if part != "lama" else 1  # see launch.py
+    pieces = training.accumulate * processes
     if training.batch % pieces:
         raise UserError(
             f"a batch of {training.batch} does not split into {training.accumulate} parts "
-            f"on {settings.resources.processes} processes",
+            f"on {processes} processes",
             f"{file}, key `training.{part}.batch`",
             f"choose a multiple of {pieces}",
         )

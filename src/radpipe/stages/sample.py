@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from radpipe.diffusion.noise import image_seed
 from radpipe.files import atomic, write_json, write_text
@@ -74,7 +75,7 @@ def _inpaint(
     with bar(len(ids) * each, what, unit, start=done * each) as progress:
         for start in range(0, len(todo), batch):
             part = todo[start : start + batch]
-            on_step = partial(progress.update, len(part))
+            on_step = partial(_move, progress, len(part))
             images = np.stack([truths.read(i) for i in part])
             masks = np.stack([holes.read(i) for i in part])
             seeds = [seed_of(job, i) for i in part]
@@ -90,6 +91,10 @@ def _inpaint(
             progress.update(done * each - progress.n)
             if each > 1:
                 progress.set_postfix_str(f"{done}/{len(ids)} images", refresh=False)
+
+
+def _move(progress: tqdm, count: int) -> None:
+    progress.update(count)
 
 
 def _finished(folder: Path, name: str) -> bool:
