@@ -86,6 +86,14 @@ def decoders(wildcards):
     return max(1, machine(wildcards).loader_workers)
 
 
+def whole_machine(wildcards):
+    """All cores, so that nothing runs beside it; on a cluster a job is alone on its own."""
+    cores = workflow.resource_settings.cores
+    if workflow.remote_exec or not cores:
+        return machine(wildcards).train_threads
+    return cores
+
+
 def training_gpus(wildcards):
     """GPUs of a training, on all its nodes."""
     return machine(wildcards).gpus * machine(wildcards).processes

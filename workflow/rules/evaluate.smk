@@ -51,7 +51,7 @@ rule timing:
         **STAGES["timing"].outputs(),
     log:
         "results/logs/timing/{dataset}.log",
-    threads: workflow.resource_settings.cores or 1
+    threads: whole_machine
     resources:
         runtime=minutes("timing"),
         mem_mb=memory("timing"),
