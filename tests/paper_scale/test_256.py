@@ -58,7 +58,7 @@ def adapted(tmp_path_factory: pytest.TempPathFactory) -> AdmUNet:
     lora.save_adapter(model, folder)
     assert json.loads((folder / lora.CONFIG).read_text())["r"] == 16
     network = lora.load_adapter(new_unet(FFHQ256, seed=0), folder)
-    return network.eval().requires_grad_(False)  # type: ignore[return-value]
+    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("method", FEW)
