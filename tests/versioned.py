@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import tiny
@@ -28,12 +28,8 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def start(folder: Path) -> Path:
-    """A tiny clone as a git repository, not run yet.
-
-    The table of the Gaussian check is left out: it takes minutes and no setting makes it smaller.
-    """
+    """A tiny clone as a git repository, not run yet."""
     tiny.clone(folder)
-    (folder / "src/radpipe/report/tables/gaussian.py").unlink()
     git(folder, "init", "-q", "-b", "main")
     commit(folder, "tiny")
     return folder
@@ -52,6 +48,12 @@ def copy(source: Path, folder: Path) -> Path:
 
 def dvc(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     return tiny.run(folder, "dvc", *arguments, check=check)
+
+
+def repro(folder: Path) -> str:
+    """All that `dvc repro` and the Snakemake below it said."""
+    done = dvc(folder, "repro")
+    return done.stdout + done.stderr
 
 
 def status(folder: Path) -> object:
@@ -111,10 +113,8 @@ def running(folder: Path, *command: str) -> Iterator[subprocess.Popen[str]]:
         try:
             yield process
         finally:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             process.wait()
 
 

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,21 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically, keys sorted, so that equal values give equal bytes."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def require_writable(folders: Iterable[Path]) -> None:
+    """Refuse before the work what could not be stored after it.
+
+    Raises:
+        UserError: naming the first folder that exists and cannot be written.
+    """
+    for folder in folders:
+        if folder.is_dir() and not os.access(folder, os.W_OK):
+            raise UserError(
+                "results cannot be written: the folder is read-only",
+                str(folder),
+                "work in a folder that you may write to, for instance a clone of your own",
+            )
 
 
 def sha256(path: Path) -> str:

@@ -65,7 +65,7 @@ class Folder:
             raise UserError(
                 "the file is damaged: its checksum is not the one in its receipt",
                 str(path),
-                f"delete it, then: dvc checkout, or snakemake --cores all {self.receipt}",
+                "delete it, then type: dvc checkout, or: snakemake --cores all",
             )
         return path
 

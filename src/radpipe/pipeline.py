@@ -236,6 +236,8 @@ STAGES: dict[str, Stage] = {
         upstream=_report,
     ),
 }
+# where results lie, whatever the settings
+FOLDERS = tuple(sorted({"/".join(stage.folder.split("/")[:2]) for stage in STAGES.values()}))
 
 
 class Pipeline:

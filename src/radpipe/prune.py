@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from radpipe.errors import UserError
-from radpipe.pipeline import STAGES, Pipeline
+from radpipe.pipeline import FOLDERS, Pipeline
 from radpipe.settings import Settings
 
 
@@ -29,8 +29,7 @@ def orphans(settings: Settings, root: Path) -> list[Path]:
         for target in pipeline.walk(pipeline.report_targets())
         for name in pipeline.outputs(target)
     }
-    folders = sorted({"/".join(stage.folder.split("/")[:2]) for stage in STAGES.values()})
-    found = [p.relative_to(root) for f in folders for p in (root / f).rglob("*") if p.is_file()]
+    found = [p.relative_to(root) for f in FOLDERS for p in (root / f).rglob("*") if p.is_file()]
     return sorted(path for path in found if path.as_posix() not in known)
 
 

@@ -131,7 +131,8 @@ def pull(root: Path) -> bool:
         log.info("no cached results (there is no dvc.lock): everything will be computed")
         return False
     with _environment(root) as environment:
-        if _dvc(root, "fetch", "-q", env=environment, check=False).returncode:
+        _dvc(root, "fetch", "-q", env=environment, check=False)
+        if not _complete(root):
             log.info("the remote has not all cached results: what is missing will be computed")
             return False
         lost = sorted(str(path) for path in _only_here(root, environment))
@@ -149,6 +150,14 @@ def pull(root: Path) -> bool:
         return False
     log.info("cached results are in place: only what changed since will be computed")
     return True
+
+
+def _complete(root: Path) -> bool:
+    """Whether DVC's cache holds all that dvc.lock names; a checkout without would lose files."""
+    try:
+        return all(_object(root / CACHE, name).is_file() for name in objects(root))
+    except UserError:
+        return False
 
 
 def _only_here(root: Path, environment: dict[str, str]) -> Iterator[Path]:

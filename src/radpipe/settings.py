@@ -185,7 +185,7 @@ class Resources(Section):
     loader_workers: int = Field(ge=0, description="processes that decode images")
     processes: int = Field(ge=1, description="processes (GPUs) per training, on all nodes; LaMa: 1")
     nodes: int = Field(ge=1, description="nodes of a training; several need SLURM")
-    save_seconds: int = Field(ge=1, description="at most this much work is lost by a kill")
+    save_seconds: int = Field(ge=0, description="at most this much work is lost by a kill")
     gpus: int = Field(ge=0, description="GPUs asked for per training or sampling job")
     minutes: dict[str, Annotated[int, Field(ge=1)]] = Field(
         description="cluster time limit per rule"

@@ -49,7 +49,7 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def finished(tmp_path_factory: pytest.TempPathFactory, _environment: None) -> Finished:
     folder = versioned.start(tmp_path_factory.mktemp("finished") / "repository")
     tiny.snakemake(folder, "all")
-    adopted = versioned.dvc(folder, "repro").stdout
+    adopted = versioned.repro(folder)
     published = tiny.run(folder, "radpipe", "publish").stdout
     versioned.commit(folder, "results")
     return Finished(folder, adopted, published)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from radpipe import settings as radpipe_settings
 from radpipe.errors import UserError
-from radpipe.pipeline import STAGES, Pipeline
+from radpipe.files import require_writable
+from radpipe.pipeline import FOLDERS, STAGES, Pipeline
 
 try:
     SETTINGS = radpipe_settings.read(Path("params.yaml"))
@@ -127,3 +128,11 @@ def checkpoint_receipts():
     trained = {"base", "rad", "lama"}
     everything = PIPELINE.walk(PIPELINE.report_targets())
     return [PIPELINE.place(t)["receipt"] for t in everything if t.stage in trained]
+
+
+# before the first job, not in a dry run
+onstart:
+    try:
+        require_writable(Path(name) for name in ("results", *FOLDERS))
+    except UserError as error:
+        sys.exit(f"radpipe: {error}")

@@ -1,0 +1,158 @@
+"""Every setting reaches a slice, and slices stand on each other exactly as Snakemake's jobs do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import tiny
+import versioned
+from radpipe.pipeline import STAGES, Pipeline, Target
+from radpipe.settings import Settings, flatten, parse, put
+
+PARAMS = yaml.safe_load((tiny.ROOT / "params.yaml").read_text())
+
+# how the machine is used; a result that depended on one of them would be a fault
+MACHINE = {k for k in flatten(PARAMS) if "resources." in k and "sample_shards" not in k}
+KEYS = sorted(set(flatten(PARAMS)) - MACHINE)
+# other valid values, where doubling a number or turning a switch gives none
+OTHER: dict[str, tuple[Any, ...]] = {
+    "base": ("adm-ffhq256", "train"), "reader": ("folder",),
+    "emoji.data": ({"val": 0.1},), "data": ({"test": 7},), "overrides": ([],),
+    "run.masks": (["extreme"],), "run.ablations": (["lora_rank"],),
+    "run.methods": (["rad", "repaint"],), "run.datasets": (["ffhq"],),
+    "family": ("box",), "decay": ("constant", "cosine"), "ema": (0.5,), "dropout": (0.1, 0.2),
+    "precision": ("bf16", "fp32"), "phase1": (0.5, 0.6), "region": ("all",),
+    "embedding": ("dense",), "adapt": ("full",), "lama.masks": ("box",),
+    "weights": ("big-lama", "train"), "solver": ("ddim",), "spacing": ("leading", "trailing"),
+    "split": ("val",), "metrics": (["lpips"],), "reference": ("val",),
+}  # fmt: skip
+
+
+def other(key: str, value: Any) -> Any:
+    """A different value that is valid too."""
+    for name, candidates in OTHER.items():
+        if key == name or key.endswith(f".{name}"):
+            return next(c for c in candidates if c != value)
+    if key.endswith(".size"):
+        return value // 2
+    if key.endswith(".model.attention"):
+        return value[1:]
+    if key.endswith(".model.channel_mult"):
+        return [*value[:-1], 2 * value[-1]]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value * 2 or 1
+    raise AssertionError(f"say in OTHER what else {key} can be")
+
+
+def settings(changes: dict[str, Any]) -> Settings:
+    raw = json.loads(json.dumps(PARAMS))
+    for key, value in changes.items():
+        if key.startswith("overrides."):  # an override's own name has dots
+            _, name, inner = key.split(".", 2)
+            raw["overrides"][name][inner] = value
+        else:
+            put(raw, key, value)
+    return parse(raw)
+
+
+@cache
+def digests(changes: str) -> frozenset[tuple[str, str]]:
+    """(target, digest of its slice) of everything that the settings lead to."""
+    pipeline = Pipeline(settings(json.loads(changes)))
+    targets = pipeline.walk(pipeline.report_targets())
+    return frozenset((str(t), pipeline.digest(t)) for t in targets)
+
+
+def slices(changes: dict[str, Any]) -> frozenset[tuple[str, str]]:
+    return digests(json.dumps(changes, sort_keys=True))
+
+
+def context(key: str) -> dict[str, Any]:
+    """The run in which a setting plays a part."""
+    if key.startswith("datasets."):
+        return {"run.datasets": [key.split(".")[1]], "run.masks": ["box"]}
+    if key.startswith("overrides."):
+        return {"run.datasets": ["ffhq"], "run.masks": ["box"]}
+    return {"run.masks": ["box"]}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_setting_reaches_a_slice(key: str) -> None:
+    before = context(key) if not key.startswith("run.") else {}
+    changed = other(key, value := flatten(PARAMS)[key])
+    assert changed != value
+    assert slices(before) != slices({**before, key: changed})
+
+
+@pytest.mark.parametrize("key", sorted(MACHINE))
+def test_the_machine_reaches_no_slice(key: str) -> None:
+    value = flatten(PARAMS)[key]
+    if key == "resources.device":
+        changed: Any = "cpu"
+    else:
+        changed = value if isinstance(value, str) else value * 2 or 1
+    before = context(key)
+    if key == "resources.nodes":  # the processes must split over them
+        before["resources.processes"] = 2
+    assert slices(before) == slices({**before, key: changed})
+
+
+def edges(pipeline: Pipeline) -> Counter[str]:
+    """The DAG up to the names of jobs: each job as its rule and, nested, all that it stands on."""
+    shape = cache(lambda t: f"{t.stage}({','.join(sorted(map(shape, pipeline.upstream(t))))})")
+    return Counter(shape(t) for t in pipeline.walk(pipeline.report_targets()))
+
+
+def test_the_rule_graph_has_the_edges_of_the_slices(tmp_path: Path) -> None:
+    """Snakemake's own DAG, with every method, two masks and an ablation."""
+    folder = versioned.start(tmp_path)
+    raw = yaml.safe_load((folder / "params.yaml").read_text())
+    run = {"methods": PARAMS["run"]["methods"], "masks": ["box", "wide"], "ablations": ["steps"]}
+    tiny.edit(folder, run={**raw["run"], **run}, resources__sample_shards={"default": 2})
+    text = tiny.run(folder, "snakemake", "--dag").stdout
+    rules = dict(re.findall(r'(\d+)\[label = "(\w+)', text))
+    below: dict[str, list[str]] = {node: [] for node in rules}
+    for source, node in re.findall(r"(\d+) -> (\d+)", text):
+        below[node].append(source)
+    shape = cache(lambda n: f"{rules[n]}({','.join(sorted(map(shape, below[n])))})")
+    found = Counter(shape(node) for node in rules if rules[node] != "all")
+    own = parse(yaml.safe_load((folder / "params.yaml").read_text()))
+    assert found == edges(Pipeline(own))
+    assert found.total() > 100
+
+
+def test_jobs_were_given_what_their_slices_stand_on(finished) -> None:
+    """The inputs in Snakemake's records of a real run against the slices in the receipts."""
+    checked = 0
+    for path in (finished.folder / ".snakemake/metadata").rglob("*"):
+        record = json.loads(path.read_text()) if path.is_file() else {}
+        if record.get("rule") not in STAGES:
+            continue
+        own = json.loads(record["params"][0].strip("'"))
+        upstream = own["upstream"].values()
+        files = [
+            f"{entry['folder']}/{name}".format(**entry["wildcards"])
+            for entry in upstream
+            for name in STAGES[entry["stage"]].files
+        ]
+        assert sorted(record["input"]) == sorted([e["receipt"] for e in upstream] + files)
+        checked += 1
+    assert checked > 28
+
+
+def test_digests_name_stage_and_place() -> None:
+    """Two targets never share a slice."""
+    pipeline = Pipeline(settings({"run.ablations": ["components", "steps"]}))
+    targets = list(pipeline.walk(pipeline.report_targets()))
+    assert len({pipeline.digest(t) for t in targets}) == len(targets)
+    assert Target.of("base", dataset="emoji") in targets
