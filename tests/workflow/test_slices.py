@@ -33,6 +33,7 @@ OTHER: dict[str, tuple[Any, ...]] = {
     "embedding": ("dense",), "adapt": ("full",), "lama.masks": ("box",),
     "weights": ("big-lama", "train"), "solver": ("ddim",), "spacing": ("leading", "trailing"),
     "split": ("val",), "metrics": (["lpips"],), "reference": ("val",),
+    "steps": (20, 30),  # at most 1,000
 }  # fmt: skip
 
 
