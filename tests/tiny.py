@@ -122,7 +122,9 @@ def run(folder: Path, *command: str, check: bool = True) -> subprocess.Completed
     return done
 
 
-def snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def snakemake(
+    folder: Path, *arguments: str, check: bool = True
+) -> subprocess.CompletedProcess[str]:
     """`snakemake --cores 2 ...` in a clone."""
     return run(folder, "snakemake", "--cores", "2", *arguments, check=check)
 

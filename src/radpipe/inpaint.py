@@ -88,7 +88,7 @@ def read_picture(path: Path, size: int) -> np.ndarray:
         raise UserError(f"this is not a readable picture: {error}", str(path)) from None
     if found != (size, size):
         raise UserError(
-            f"the picture is {found[0]}x{found[1]} pixels, the network was trained on {size}x{size}",
+            f"the picture is {found[0]}x{found[1]} pixels, the network wants {size}x{size}",
             str(path),
             f"crop it to a square and resize it to {size}x{size}",
         )

@@ -363,6 +363,6 @@ def _names(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     for part in path:
         fields = getattr(current, "model_fields", {})
         annotation = fields[part].annotation if part in fields else None
-        args = getattr(annotation, "__args__", ())
+        args: tuple[Any, ...] = getattr(annotation, "__args__", ())
         current = args[1] if len(args) == 2 else annotation or current
     return list(getattr(current, "model_fields", {}))

@@ -71,7 +71,11 @@ def network(
         unet = adapted(base, adapter)
     else:
         unet = load_unet(folders["base"].file("model.safetensors"))
-    unet = unet.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    unet = (
+        unet.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        .eval()
+        .requires_grad_(False)
+    )
     return AdmDenoiser(unet, schedule, mode, dtype)
 
 
