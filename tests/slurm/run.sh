@@ -102,7 +102,7 @@ import tiny
 folder = Path(sys.argv[1])
 folder.mkdir()
 changes = {
-    "training.base.images": 3200,
+    "training.base.images": 640,
     "resources.processes": 2,
     "resources.save_seconds": 1,
     "resources.sample_shards": {"default": 1, "repaint": 2},
