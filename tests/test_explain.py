@@ -108,7 +108,7 @@ def test_a_number_that_was_typed_in_is_refused(tree: Tree) -> None:
         ({"method": "rat"}, "did you mean `rad`"),
         ({"metric": "lpipz"}, "did you mean `lpips`"),
         ({"method": "mcg"}, "not run"),
-        ({"dataset": "ffhq"}, "no dataset `ffhq`"),
+        ({"dataset": "ffqh"}, "did you mean `ffhq`"),
     ],
 )
 def test_what_is_not_there_gets_a_message(tree: Tree, wanted: dict, message: str) -> None:

@@ -60,6 +60,7 @@ def manifest(**fields: object) -> Manifest:
         "repository": "lab/faces",
         "revision": "main",
         "pattern": "data/train-*.parquet",
+        "about_images": 4,
         "column": "image",
         "about_bytes": 15000,
         "licence": "none",
