@@ -31,7 +31,7 @@ def state(folder: Path) -> list[Path]:
 
 def test_a_killed_training_ends_as_if_undisturbed(repository: Path, tmp_path: Path) -> None:
     """Killed under Snakemake, gone on and killed under DVC, finished under Snakemake."""
-    changes = {"training__base__images": 480, "resources__save_seconds": 0}
+    changes = {"training__base__images": 320, "resources__save_seconds": 0}
     tiny.edit(repository, **changes)
     undisturbed = versioned.copy(repository, tmp_path / "undisturbed")
 
