@@ -54,9 +54,7 @@ def _train(job: Job) -> None:
         unet = AdmUNet(architecture(job))
     unet = unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     schedule = TwoPhaseSchedule()
-    objective = DiffusionObjective(
-        unet, schedule, settings.vlb_weight, "all", scalar_time
-    )
+    objective = DiffusionObjective(unet, schedule, settings.vlb_weight, "all", scalar_time)
     draw = DrawNoisy(schedule, phase1=1.0, bank=None)
     if train(job, objective, settings, seed, draw, f"base network of {job.wildcards['dataset']}"):
         save_unet(job.out / "model.safetensors", unet, {"images": settings.images})
