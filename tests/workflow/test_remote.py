@@ -37,7 +37,7 @@ def test_the_remote_holds_what_the_lock_names_and_nothing_else(repository: Path)
     """Publishing after a change removes what is no longer named; DVC's cache keeps it."""
     before = set(remote.stored(repository))
     assert before == set(remote.objects(repository))
-    tiny.edit(repository, evaluation__figure_images=2)
+    tiny.edit(repository, timing__repeats=2)
     versioned.repro(repository)
     assert "removed" in publish(repository)
     after = set(remote.stored(repository))
