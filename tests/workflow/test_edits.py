@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import tiny
 import versioned
+from radpipe import remote
 from versioned import UP_TO_DATE, dvc, git, planned, silent
 
 Edit = tuple[str, Any, tuple[str, ...], dict[str, int]]
@@ -74,31 +76,43 @@ def reports(folder: Path, key: str, roots: tuple[str, ...]) -> dict[str, int]:
     return {kind: count for kind, count in counts.items() if count}
 
 
+@pytest.fixture(scope="module")
+def plans(finished, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, int]]:
+    """What `snakemake -n` would run after each edit."""
+
+    def plan(edit: Edit) -> dict[str, int]:
+        folder = versioned.copy(finished.folder, tmp_path_factory.mktemp("edit") / "repository")
+        tiny.edit(folder, **{edit[0]: edit[1]})
+        return planned(folder)
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip([edit[0] for edit in EDITS], pool.map(plan, EDITS), strict=True))
+
+
 @pytest.mark.parametrize(("key", "value", "roots", "expected"), EDITS, ids=[e[0] for e in EDITS])
 def test_an_edit_reruns_exactly_what_depends_on_it(
-    finished, key: str, value: Any, roots: tuple[str, ...], expected: dict[str, int]
+    finished, plans, key: str, value: Any, roots: tuple[str, ...], expected: dict[str, int]
 ) -> None:
-    folder = finished.folder
-    before = (folder / "params.yaml").read_bytes()
-    try:
-        tiny.edit(folder, **{key: value})
-        plan = planned(folder)
-    finally:
-        (folder / "params.yaml").write_bytes(before)
-    assert plan == expected | reports(folder, key, roots)
+    assert plans[key] == expected | reports(finished.folder, key, roots)
 
 
-def test_an_edit_under_dvc_and_back(repository: Path) -> None:
-    """`dvc repro` runs the same jobs; the files of before come back without running any."""
+def test_an_edit_under_dvc_its_publication_and_the_way_back(repository: Path) -> None:
+    """`dvc repro` runs the same jobs; publishing removes what is no longer named; the files of
+    before come back from DVC's cache without running any job."""
     measured = repository / "results/metrics/emoji/timing/timing.csv"
-    before = measured.read_bytes()
+    before, named = measured.read_bytes(), set(remote.stored(repository))
+    assert named == set(remote.objects(repository))
     tiny.edit(repository, timing__repeats=2)
     plan = planned(repository)
-    done = versioned.repro(repository)
-    assert versioned.ran(done) == plan
+    assert versioned.ran(versioned.repro(repository)) == plan
     assert plan["timing"] == 1
     assert measured.read_bytes() != before
     assert silent(repository)
+
+    assert "removed" in tiny.run(repository, "radpipe", "publish").stdout
+    assert set(remote.stored(repository)) == set(remote.objects(repository))
+    assert named - set(remote.stored(repository))
+
     git(repository, "checkout", "-q", ".")
     dvc(repository, "checkout")
     assert silent(repository)

@@ -16,10 +16,6 @@ from radpipe.errors import UserError
 from versioned import dvc, git, silent
 
 
-def publish(folder: Path) -> str:
-    return tiny.run(folder, "radpipe", "publish").stdout
-
-
 def pull(folder: Path, **environment: str) -> str:
     """What `radpipe pull` says; it must end well."""
     with pytest.MonkeyPatch.context() as patch:
@@ -31,21 +27,6 @@ def pull(folder: Path, **environment: str) -> str:
 def cloned(source: Path, folder: Path) -> Path:
     git(folder.parent, "clone", "-q", str(source), str(folder))
     return folder
-
-
-def test_the_remote_holds_what_the_lock_names_and_nothing_else(repository: Path) -> None:
-    """Publishing after a change removes what is no longer named; DVC's cache keeps it."""
-    before = set(remote.stored(repository))
-    assert before == set(remote.objects(repository))
-    tiny.edit(repository, timing__repeats=2)
-    versioned.repro(repository)
-    assert "removed" in publish(repository)
-    after = set(remote.stored(repository))
-    assert after == set(remote.objects(repository))
-    assert before - after
-    git(repository, "checkout", "-q", "dvc.lock", "params.yaml", "results")
-    dvc(repository, "checkout")  # the results of before are still in the local cache
-    assert silent(repository)
 
 
 def test_publishing_refuses_stale_and_large_results(repository: Path) -> None:
