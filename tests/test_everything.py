@@ -33,6 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run__masks=MASKS,
         run__ablations=ABLATIONS,
         masks__training__shards=1,
+        training__ablation_images=8,
         training__rad__images=16,
         training__rad__batch=8,
         training__rad__warmup=8,
@@ -87,6 +88,7 @@ def test_every_variant_of_every_ablation_was_run(folder: Path) -> None:
         quality = data[data["metric"] == "lpips"]
         assert len(quality) == (1 + count) * len(MASKS)
         assert quality["value"].astype(float).map(math.isfinite).all()
+        assert data["method"].iloc[0] == ("rad" if name == "steps" else "rad@reference")
     evaluations = table(folder, "ablation_steps")
     solvers = evaluations[evaluations["method"] != "rad"]
     assert set(solvers["evaluations"].astype(float)) == {2.0}

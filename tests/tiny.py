@@ -31,6 +31,7 @@ TINY: dict[str, Any] = {
     },
     "masks.training.count": 64,
     "masks.training.shards": 2,
+    "training.ablation_images": None,
     "training.base.images": 64,
     "training.base.batch": 16,
     "training.base.warmup": 16,

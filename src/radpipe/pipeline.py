@@ -254,8 +254,10 @@ class Pipeline:
         self._dumps: dict[int, dict[str, Any]] = {}
 
     def _resolved(self, dataset: str, variant: str = DEFAULT) -> Settings:
-        changes = {} if variant == DEFAULT else variant_changes(variant)
-        return self.settings.resolve(dataset, changes)
+        if variant == DEFAULT:
+            return self.settings.resolve(dataset)
+        images = self.resolved(dataset).training.ablation_images
+        return self.settings.resolve(dataset, variant_changes(variant, images))
 
     def _upstream(self, target: Target) -> list[Target]:
         return STAGES[target.stage].upstream(self, target)

@@ -127,6 +127,9 @@ class LamaTraining(Optimisation):
 class Training(Section):
     """All trainings."""
 
+    ablation_images: int | None = Field(
+        ge=1, description="seen by each trained variant of an ablation; null: as many as by RAD"
+    )
     base: BaseTraining
     rad: RadTraining
     lama: LamaTraining

@@ -104,7 +104,7 @@ def test_ranked_images_are_the_extremes_and_the_middle() -> None:
 
 def test_plotted_numbers_are_the_scores(tree: Tree) -> None:
     data = draw(tree, "ablations").data.set_index("method")
-    for method in ("rad", "rad@lora_rank-rank_4"):
+    for method in ("rad@reference", "rad@lora_rank-rank_4"):
         expected = make_scores(method, "box")["lpips"].mean()
         assert data.loc[method, "value"] == pytest.approx(expected)
     points = draw(tree, "quality_time").data

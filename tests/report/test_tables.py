@@ -175,7 +175,7 @@ def test_all_tables_build_without_ablations_and_say_not_run(tmp_path: Path) -> N
 def test_an_ablation_names_the_settings_that_its_variants_change(tmp_path: Path) -> None:
     table, _ = build(tmp_path, "ablation_lora_rank", ablations=["lora_rank"])
     changes = table.data.set_index("method")["changes"].to_dict()
-    assert changes["rad"] == ""
+    assert changes["rad@reference"] == ""
     assert changes["rad@lora_rank-rank_4"] == "training.rad.rank: 4, training.rad.alpha: 4.0"
 
 

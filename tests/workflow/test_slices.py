@@ -34,6 +34,7 @@ OTHER: dict[str, tuple[Any, ...]] = {
     "weights": ("big-lama", "train"), "solver": ("ddim",), "spacing": ("leading", "trailing"),
     "split": ("val",), "metrics": (["lpips"],), "reference": ("val",),
     "steps": (20, 30),  # at most 1,000
+    "ablation_images": (1000, 2000),
 }  # fmt: skip
 
 
@@ -80,11 +81,14 @@ def slices(changes: dict[str, Any]) -> frozenset[tuple[str, str]]:
 
 def context(key: str) -> dict[str, Any]:
     """The run in which a setting plays a part."""
+    ablations = {"run.ablations": ["lora_rank"] if "ablation" in key else []}
     if key.startswith("datasets."):
-        return {"run.datasets": [key.split(".")[1]], "run.masks": ["box"]}
+        return {"run.datasets": [key.split(".")[1]], "run.masks": ["box"]} | ablations
+    if key.startswith("overrides.quick."):
+        return {"datasets.emoji.overrides": ["quick"], "run.masks": ["box"]} | ablations
     if key.startswith("overrides."):
-        return {"run.datasets": ["ffhq"], "run.masks": ["box"]}
-    return {"run.masks": ["box"]}
+        return {"run.datasets": ["ffhq"], "run.masks": ["box"]} | ablations
+    return {"run.masks": ["box"]} | ablations
 
 
 @pytest.mark.parametrize("key", KEYS)

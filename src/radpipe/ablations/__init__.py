@@ -2,6 +2,8 @@
 
 A file defines `ABLATION`. A variant is addressed as `<ablation>-<variant>` and its cells as
 `rad@<ablation>-<variant>`; a variant that changes no training shares the default's weights.
+Variants that are trained see `training.ablation_images` images each; so does `reference`, the
+unchanged RAD that they are compared with.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from typing import Any
 
 from radpipe.errors import unknown
 
+REFERENCE = "reference"  # RAD itself at the ablations' budget
+
 
 @dataclass(frozen=True)
 class Ablation:
@@ -21,9 +25,9 @@ class Ablation:
     Attributes:
         title: heading of its table and figure.
         axis: what varies, for the axis label.
-        variants: name -> dotted settings changed; the default RAD is always shown beside them.
+        variants: name -> dotted settings changed; the unchanged RAD is always shown beside them.
         labels: name -> how the variant is printed.
-        default_label: how the default is printed among them.
+        default_label: how the unchanged RAD is printed among them.
         paper: the direction that the paper reports, in words.
     """
 
@@ -34,9 +38,15 @@ class Ablation:
     default_label: str
     paper: str
 
+    @property
+    def unchanged(self) -> str:
+        """The method that the variants are compared with: RAD trained on as many images."""
+        trained = any(trains(changes) for changes in self.variants.values())
+        return f"rad@{REFERENCE}" if trained else "rad"
+
     def methods(self, name: str) -> dict[str, str]:
-        """Cell method -> label, the default first."""
-        return {"rad": self.default_label} | {
+        """Cell method -> label, the unchanged RAD first."""
+        return {self.unchanged: self.default_label} | {
             f"rad@{name}-{variant}": self.labels.get(variant, variant) for variant in self.variants
         }
 
@@ -53,11 +63,25 @@ def load(name: str) -> Ablation:
     return ablation
 
 
-def variant_changes(variant: str) -> Mapping[str, Any]:
-    """The settings that `<ablation>-<variant>` changes."""
+def trains(changes: Mapping[str, Any]) -> bool:
+    """Whether changed settings need a training of their own."""
+    return any(key.startswith(("training.", "masks.training.")) for key in changes)
+
+
+def variant_changes(variant: str, images: int | None) -> Mapping[str, Any]:
+    """The settings that a variant changes.
+
+    Args:
+        variant: `<ablation>-<variant>`, or `reference`.
+        images: budget of variants that are trained; None: RAD's own.
+    """
+    budget = {} if images is None else {"training.rad.images": images}
+    if variant == REFERENCE:
+        return budget
     name, _, which = variant.partition("-")
     changes = load(name).variants
     if which not in changes:
         where = f"src/radpipe/ablations/{name}.py"
         raise unknown(f"variant of the ablation `{name}` called", which, list(changes), where)
-    return changes[which]
+    own = changes[which]
+    return {**budget, **own} if trains(own) else own

@@ -1,4 +1,4 @@
-"""What the tables of ablations share: a row per variant beside the default RAD."""
+"""What the tables of ablations share: a row per variant beside the unchanged RAD."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EXTRA = ("variant", "changes")
 CAPTION = (
     "{paper} Each variant differs from RAD only in the settings named in the column `changes` of "
     "the CSV file, and sees as many training images. In brackets: 95 % interval; a dagger: the "
-    "paired difference to the default RAD excludes zero (95 %). Bold: best, underlined: second."
+    "paired difference to the unchanged RAD excludes zero (95 %). Bold: best, underlined: second."
 )
 
 
@@ -50,10 +50,10 @@ def build(job: Job, name: str) -> Table:
     weights: dict[str, str] = {}
     for dataset in job.settings["run.datasets"]:
         for mask in job.settings["run.masks"]:
-            rad = read_cell(job, dataset, "rad", mask)
+            unchanged = read_cell(job, dataset, ablation.unchanged, mask)
             for method, label in labels.items():
                 extra = {"variant": label, "changes": _changes(ablation.variants, method)}
-                cell = rad if method == "rad" else read_cell(job, dataset, method, mask)
+                cell = read_cell(job, dataset, method, mask)
                 if cell is None:
                     metrics = list(cells[0].rows) if cells else job.settings["evaluation.metrics"]
                     rows += [r | extra for r in not_run_rows(dataset, method, mask, metrics)]
@@ -61,7 +61,7 @@ def build(job: Job, name: str) -> Table:
                 key = f"{dataset}, {label}"
                 weights.setdefault(key, describe_weights(job, dataset, method))
                 cells.append(cell)
-                rows += [r | extra for r in cell_rows(cell, rad, weights[key])]
+                rows += [r | extra for r in cell_rows(cell, unchanged, weights[key])]
     table = long_table(rows, EXTRA)
     notes = [*footer(cells), *(f"Weights, {key}: {text}." for key, text in weights.items())]
     if name not in job.settings["run.ablations"]:

@@ -80,8 +80,8 @@ class Evidence:
         found = {m: c.value(metric) for m, c in cells.items() if c is not None}
         return {m: v for m, v in found.items() if not math.isnan(v)}
 
-    def pooled(self, method: str, metric: str) -> Interval | None:
-        """Paired difference to RAD of a per-image metric, averaged over the masks.
+    def pooled(self, method: str, metric: str, other: str) -> Interval | None:
+        """Paired difference `method` - `other` of a per-image metric, averaged over the masks.
 
         An image counts once: its differences on the masks are averaged before images are drawn.
         """
@@ -90,26 +90,26 @@ class Evidence:
         from radpipe.evaluation.intervals import bootstrap_difference
 
         pairs = [
-            (self.cell(method, m), self.cell("rad", m)) for m in self.job.settings["run.masks"]
+            (self.cell(method, m), self.cell(other, m)) for m in self.job.settings["run.masks"]
         ]
         found = [(a, b) for a, b in pairs if a and b and metric in a.scores]
         if len(found) < len(pairs):
             return None
-        for cell, rad in found:
-            require_same_images(cell, rad)
+        for cell, second in found:
+            require_same_images(cell, second)
         mine, theirs = (
             np.mean([pair[side].scores[metric].to_numpy(float) for pair in found], axis=0)
             for side in (0, 1)
         )
-        rad = found[0][1]
-        return bootstrap_difference(mine, theirs, rad.seed, rad.resamples)
+        first = found[0][1]
+        return bootstrap_difference(mine, theirs, first.seed, first.resamples)
 
-    def differences(self, method: str, metric: str) -> list[str]:
-        """Per mask: the difference to RAD in words."""
+    def differences(self, method: str, metric: str, other: str) -> list[str]:
+        """Per mask: the difference `method` - `other` in words."""
         found = []
         for mask in self.job.settings["run.masks"]:
-            cell, rad = self.cell(method, mask), self.cell("rad", mask)
-            paired = difference(cell, rad, metric) if cell and rad else None
+            cell, second = self.cell(method, mask), self.cell(other, mask)
+            paired = difference(cell, second, metric) if cell and second else None
             if paired is not None:
                 found.append(f"{mask} {in_words(paired)}")
         return found
@@ -160,9 +160,9 @@ def worse_without(
     ablation: str = "components",
     source: str = "paper, ablation",
 ) -> Claim:
-    """An ablation's variant has a higher LPIPS than RAD."""
+    """An ablation's variant has a higher LPIPS than the unchanged RAD."""
     test = "95 % interval of the paired LPIPS difference, variant - RAD, is above 0"
-    judge = _ablation(f"rad@{ablation}-{variant}", lambda paired: paired.low > 0)
+    judge = _ablation(ablation, variant, lambda paired: paired.low > 0)
     return Claim(name, statement, source, test, judge)
 
 
@@ -173,23 +173,28 @@ def not_better(
     ablation: str = "components",
     source: str = "paper, ablation",
 ) -> Claim:
-    """An ablation's variant does not have a lower LPIPS than RAD."""
+    """An ablation's variant does not have a lower LPIPS than the unchanged RAD."""
     test = "95 % interval of the paired LPIPS difference, variant - RAD, is not below 0"
-    judge = _ablation(f"rad@{ablation}-{variant}", lambda paired: paired.high >= 0)
+    judge = _ablation(ablation, variant, lambda paired: paired.high >= 0)
     return Claim(name, statement, source, test, judge)
 
 
-def _ablation(method: str, holds: Callable[[Interval], bool]) -> Callable[[Evidence], Verdict]:
-    """Judge a variant by its pooled LPIPS difference to RAD."""
+def _ablation(
+    name: str, variant: str, holds: Callable[[Interval], bool]
+) -> Callable[[Evidence], Verdict]:
+    """Judge a variant by its pooled LPIPS difference to RAD trained on as many images."""
+    from radpipe.ablations import load
+
+    method = f"rad@{name}-{variant}"
 
     def judge(evidence: Evidence) -> Verdict:
-        paired = evidence.pooled(method, "lpips")
+        unchanged = load(name).unchanged
+        paired = evidence.pooled(method, "lpips", unchanged)
         if paired is None:
-            name = method.partition("@")[2].partition("-")[0]
             return Verdict(UNTESTED, f"the ablation `{name}` was not run")
         text = f"LPIPS, variant - RAD: {in_words(paired)} over {paired.n:,} images and all masks"
         for metric in ("fid", "fd_alexnet"):
-            parts = evidence.differences(method, metric)
+            parts = evidence.differences(method, metric, unchanged)
             if parts:
                 text += f"; {METRICS[metric].display}: {', '.join(parts)}"
         return Verdict(HOLDS if holds(paired) else FAILS, text)

@@ -180,13 +180,12 @@ def cell_targets(pipeline: Pipeline, methods: list[str]) -> list[Target]:
 
 
 def ablation_methods(pipeline: Pipeline, name: str) -> list[str]:
-    """Methods of an ablation's cells, the default included; none if it is not to be run."""
+    """Methods of an ablation's cells; of one that is not to be run, those of the comparison."""
     from radpipe.ablations import load
 
     run = pipeline.settings.run
-    if name not in run.ablations:
-        return ["rad"] if "rad" in run.methods else []
-    return list(load(name).methods(name))
+    methods = list(load(name).methods(name))
+    return methods if name in run.ablations else [m for m in methods if m in run.methods]
 
 
 def image_targets(pipeline: Pipeline, cells: list[Target]) -> list[Target]:

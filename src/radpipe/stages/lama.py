@@ -40,6 +40,8 @@ def _train(job: Job, settings: LamaTraining) -> None:
         discriminator = PatchDiscriminator(
             settings.discriminator_channels, settings.discriminator_layers
         )
+    for network in (generator, discriminator):
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     names = ("l1", "adversarial", "r1", "feature_matching", "perceptual")
     weights = LamaLossWeights(**{name: getattr(settings, name) for name in names})
     features = None

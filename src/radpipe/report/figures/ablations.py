@@ -100,7 +100,7 @@ def _height(part: pd.DataFrame) -> float:
 
 def _bars(axes: Axes, part: pd.DataFrame) -> None:
     for place, row in enumerate(part.itertuples()):
-        default = row.method == "rad"
+        default = row.method == load(row.ablation).unchanged
         axes.barh(
             place,
             row.value,

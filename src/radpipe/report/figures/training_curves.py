@@ -76,7 +76,8 @@ def plotted(job: Job) -> pd.DataFrame:
 def _place(folder: Folder, stage: str) -> tuple[str, str]:
     """(data set, name of the curve) from where the training lies."""
     if stage == "rad":
-        return folder.path.parent.parent.name, folder.path.name.partition("-")[2] or "default"
+        name = folder.path.name
+        return folder.path.parent.parent.name, name.partition("-")[2] or name
     return folder.path.parent.name, "loss"
 
 
