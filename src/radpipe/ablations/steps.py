@@ -1,9 +1,9 @@
 """Solvers and network evaluations; no training changes, so all share the default's weights.
 
 Each solver gets the spacing of levels that suits it (our choice), whatever the default's is:
-DPM-Solver++ equal strides in log-SNR, the time its steps are exact in; ancestral and DDIM trailing
-strides, which start at pure noise, as few steps must. 100 steps are the paper's, for the paper's
-solver alone: the others are there to need fewer.
+ancestral and DPM-Solver++ equal strides in log-SNR, DDIM trailing strides; both start at pure noise,
+as few steps must. 100 steps are the paper's, for the paper's solver alone: the others are there to
+need fewer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from radpipe.ablations import Ablation
 
 SOLVERS = {"ancestral": "ancestral", "ddim": "DDIM", "dpmpp_2m": "DPM-Solver++(2M)"}
-SPACING = {"ancestral": "trailing", "ddim": "trailing", "dpmpp_2m": "logsnr"}
+SPACING = {"ancestral": "logsnr", "ddim": "trailing", "dpmpp_2m": "logsnr"}
 FEW = (5, 10, 25, 50)
 STEPS = {"ancestral": (*FEW, 100), "ddim": FEW, "dpmpp_2m": FEW}
 PAIRS = [(solver, steps) for solver in SOLVERS for steps in STEPS[solver]]
