@@ -43,8 +43,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     steps = folder / "src/radpipe/ablations/steps.py"
     text = steps.read_text()
-    assert text.count("FEW = (5, 10, 25, 50)") == text.count("(*FEW, 100)") == 1
-    steps.write_text(text.replace("(5, 10, 25, 50)", "(2,)").replace("(*FEW, 100)", "FEW"))
+    assert text.count("FEW = (5, 10, 25)") == text.count("(*FEW, 50, 100)") == 1
+    steps.write_text(text.replace("(5, 10, 25)", "(2,)").replace("(*FEW, 50, 100)", "FEW"))
     tiny.snakemake(folder, "all")
     return folder
 
