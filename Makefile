@@ -1,4 +1,4 @@
-# make demo: everything from nothing to the main table.   make test: what CI runs.
+# make demo: everything from nothing to the main table and the claims.   make test: what CI runs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,7 +21,7 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 demo: $(BIN)/.installed
 	$(BIN)/radpipe pull
 	$(BIN)/snakemake --cores $(CORES) --quiet rules -- demo
-	@$(BIN)/radpipe show results/tables/main.csv results/figures/qualitative.png
+	@$(BIN)/radpipe show results/tables/main.csv results/tables/claims.md results/figures/qualitative.png
 
 test: $(BIN)/.installed
 	$(BIN)/python -m pytest

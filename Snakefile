@@ -47,4 +47,5 @@ rule checkpoints:
 rule demo:
     input:
         "results/tables/main.csv",
+        "results/tables/claims.csv",
         "results/figures/qualitative.png",
