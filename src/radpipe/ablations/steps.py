@@ -1,9 +1,9 @@
 """Solvers and network evaluations; no training changes, so all share the default's weights.
 
 Each solver gets the spacing of levels that suits it (our choice), whatever the default's is:
-ancestral and DPM-Solver++ equal strides in log-SNR, DDIM trailing strides; both start at pure noise,
-as few steps must. 50 and 100 steps are for the paper's solver alone: the others are there to need
-fewer.
+ancestral and DPM-Solver++ equal strides in log-SNR, DDIM trailing strides; both start at pure
+noise, as few steps must. 50 and 100 steps are for the paper's solver alone: the others are there to
+need fewer.
 """
 
 from __future__ import annotations
