@@ -20,8 +20,8 @@ RUN = '"$RADPIPE_PYTHON" -m radpipe.cli run'
 
 wildcard_constraints:
     dataset="|".join(SETTINGS.datasets),
-    method=r"[a-z0-9_]+(@[a-z0-9_]+-[a-z0-9_]+)?",
-    variant=r"default|[a-z0-9_]+-[a-z0-9_]+",
+    method=r"[a-z0-9_]+(@(reference|[a-z0-9_]+-[a-z0-9_]+))?",
+    variant=r"default|reference|[a-z0-9_]+-[a-z0-9_]+",
     mask=r"[a-z0-9_]+",
     family=r"[a-z0-9_]+",
     shard=r"[0-9]+",
