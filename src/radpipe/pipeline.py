@@ -381,6 +381,21 @@ class Pipeline:
         names = (stage.receipt, *stage.files, *stage.extras)
         return [f"{stage.folder}/{name}".format(**wildcards) for name in names]
 
+    def kept(self, target: Target) -> list[str]:
+        """The files that every copy of the results has: all but an ablation's bulk.
+
+        Images and weights of ablation variants are not versioned (.dvcignore): with them the
+        embedded remote would be twice as large as it may be. Their scores, receipts and loss
+        curves are; Snakemake makes the rest again where it is needed.
+        """
+        wildcards = dict(target.wildcards)
+        bulk: tuple[str, ...] = ()
+        if target.stage == "rad" and wildcards["variant"] != DEFAULT:
+            bulk = (".safetensors",)
+        elif target.stage == "sample" and "@" in wildcards["method"]:
+            bulk = (".zip",)
+        return [name for name in self.outputs(target) if not name.endswith(bulk)]
+
     @cached_property
     def cells(self) -> list[Target]:
         """The main comparison: data sets x methods x masks."""

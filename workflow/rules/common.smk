@@ -121,7 +121,7 @@ def report_files(kind):
 
 def all_files():
     everything = PIPELINE.walk(PIPELINE.report_targets())
-    return [name for t in everything for name in PIPELINE.outputs(t)]
+    return [name for t in everything for name in PIPELINE.kept(t)]
 
 
 def checkpoint_receipts():

@@ -173,6 +173,6 @@ def load_references(path: Path) -> dict[str, Reference]:
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write an npz atomically; equal arrays give equal bytes (numpy writes no dates)."""
+    """Write a compressed npz atomically; equal arrays give equal bytes (numpy writes no dates)."""
     with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
