@@ -55,6 +55,19 @@ def test_a_changed_setting_is_refused_and_nothing_is_stamped(
     assert before == {p: p.read_bytes() for p in tree.root.rglob("*.json")}
 
 
+def test_a_result_of_an_older_upstream_is_refused(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it was made of has been made anew since."""
+    path = tree.root / RECEIPT
+    receipt = json.loads(path.read_text())
+    (samples,) = (u for u in receipt["slice"]["upstream"].values() if u["stage"] == "sample")
+    samples["slice"] = "older"
+    path.write_text(json.dumps(receipt))
+    with pytest.raises(UserError, match="more than code changed"):
+        accept(newer(tree, monkeypatch), tree.root)
+
+
 def test_a_damaged_file_is_not_accepted(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     (tree.root / "results/data/emoji/test.zip").write_bytes(b"damaged")
     with pytest.raises(UserError, match="damaged"):

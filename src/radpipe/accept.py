@@ -14,7 +14,7 @@ from typing import Any
 
 from radpipe.errors import UserError
 from radpipe.files import write_json
-from radpipe.job import Folder
+from radpipe.job import Folder, canonical, digest
 from radpipe.pipeline import Pipeline, Target
 
 
@@ -40,7 +40,7 @@ def accept(pipeline: Pipeline, root: Path) -> list[str]:
         receipt, current = json.loads(path.read_text()), json.loads(pipeline.slice(target))
         if receipt["slice"] == current:
             continue
-        _refuse_other_changes(pipeline, target, receipt["slice"], current, path)
+        _refuse_other_changes(pipeline, target, receipt["slice"], current, root)
         folder = Folder(root / pipeline.place(target)["folder"], path)
         for name in receipt["files"]:
             folder.file(name)
@@ -52,13 +52,22 @@ def accept(pipeline: Pipeline, root: Path) -> list[str]:
 
 
 def _refuse_other_changes(
-    pipeline: Pipeline, target: Target, old: dict[str, Any], new: dict[str, Any], path: Path
+    pipeline: Pipeline, target: Target, old: dict[str, Any], new: dict[str, Any], root: Path
 ) -> None:
-    """Settings and the set of things upstream must be the same; only digests may differ."""
+    """Settings must be the same, and what lies upstream now must be what the result was made of."""
     same = old["settings"] == new["settings"] and old["upstream"].keys() == new["upstream"].keys()
+    for name, made_of in old["upstream"].items() if same else ():
+        there = root / made_of["receipt"]
+        now = (
+            digest(canonical(json.loads(there.read_text())["slice"]))
+            if there.is_file()
+            else new["upstream"][name]["slice"]
+        )
+        same &= made_of["slice"] == now
     if not same:
+        receipt = pipeline.place(target)["receipt"]
         raise UserError(
             "more than code changed since this result was made",
-            str(path),
-            f"make it anew: snakemake --cores all {pipeline.place(target)['receipt']}",
+            str(root / receipt),
+            f"make it anew: snakemake --cores all {receipt}",
         )
