@@ -47,5 +47,4 @@ rule checkpoints:
 rule demo:
     input:
         "results/tables/main.csv",
-        "results/tables/claims.csv",
         "results/figures/qualitative.png",
