@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 
 FORMS = ("scalar", "low-rank", "dense")
 _MIB = 1 << 20
+# glibc returns blocks of this many bytes to the system at once, and its own threshold stops moving:
+# otherwise the peak depends on which freed blocks the heap happens to keep
+_RETURNED = {"MALLOC_MMAP_THRESHOLD_": str(1 << 18)}
 
 
 def time_of(form: str, batch: int, size: int) -> Tensor | TimeMap:
@@ -115,7 +118,7 @@ def _memory(config: AdmConfig, batch: int, form: str) -> tuple[int, int]:
         check=True,
         capture_output=True,
         text=True,
-        env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
+        env=os.environ | _RETURNED | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
     )
     peak, rise = json.loads(done.stdout)
     return peak, rise
