@@ -17,10 +17,12 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 	else $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'; fi
 	touch $@
 
-# cached results where the DVC remote has them, computed where it has not, then the table
+# cached results where the DVC remote has them, computed where it has not; every image of the main
+# table sampled again from the networks, and the numbers held to the table
 demo: $(BIN)/.installed
 	$(BIN)/radpipe pull
 	$(BIN)/snakemake --cores $(CORES) --quiet rules -- demo
+	$(BIN)/radpipe verify --cores $(CORES)
 	@$(BIN)/radpipe show results/tables/main.csv results/tables/claims.md results/figures/qualitative.png
 
 test: $(BIN)/.installed

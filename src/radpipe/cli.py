@@ -129,6 +129,21 @@ def explain(
 
 
 @app.command()
+def verify(
+    cores: Annotated[str, typer.Option(help="for Snakemake")] = "all",
+) -> None:
+    """Compute the main table and the claims again from the networks, and compare."""
+    from radpipe import settings
+    from radpipe.pipeline import Pipeline
+    from radpipe.verify import verify as again
+
+    found = again(Pipeline(settings.read()), Path.cwd(), cores)
+    typer.echo(str(found))
+    if found.faults:
+        raise typer.Exit(1)
+
+
+@app.command()
 def accept(
     yes: Annotated[
         bool, typer.Option("--yes", help="I know that the new code computes the same")

@@ -387,16 +387,16 @@ class Pipeline:
     def kept(self, target: Target) -> list[str]:
         """The files that every copy of the results has: all but an ablation's bulk.
 
-        Images, weights and mask banks of ablation variants are not versioned (.dvcignore): with
-        them the embedded remote would be twice as large as it may be. Their scores, receipts and
-        loss curves are; Snakemake makes the rest again where it is needed.
+        Images, their features, weights and mask banks of ablation variants are not versioned
+        (.dvcignore): with them the embedded remote would be twice as large as it may be. Their
+        scores, receipts and loss curves are; Snakemake makes the rest again where it is needed.
         """
         wildcards = dict(target.wildcards)
         bulk: tuple[str, ...] = ()
         if target.stage == "rad" and wildcards["variant"] != DEFAULT:
             bulk = (".safetensors",)
-        elif target.stage == "sample" and "@" in wildcards["method"]:
-            bulk = (".zip",)
+        elif target.stage in ("sample", "evaluate") and "@" in wildcards["method"]:
+            bulk = (".zip", ".npz")
         elif target.stage == "bank":
             default = self.resolved(wildcards["dataset"]).masks.training.family
             bulk = () if wildcards["family"] == default else (".npz",)

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 NAME = "demo"
 REMOTE = Path(".dvc/demo-remote")
 CACHE = Path(".dvc/cache")
-LIMIT = 40 * 2**20  # bytes; it is part of every clone
+LIMIT = 40_000_000  # bytes; it is part of every clone
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,74 @@
+"""`radpipe verify`: the main table comes out of the networks again, and a false one is found."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+import tiny
+import versioned
+from radpipe.verify import INSIDE, OUTSIDE, SAME, Verified, _compare_values
+
+
+def falsify(folder: Path) -> None:
+    """Another LPIPS for RAD, far outside its interval."""
+    path = folder / "results/tables/main.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    row = next(r for r in rows if (r["method"], r["metric"]) == ("rad", "lpips"))
+    row |= {"value": "0.001", "low": "0.0005", "high": "0.0015"}
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_the_networks_give_the_table_again_and_a_false_number_is_found(repository: Path) -> None:
+    falsify(repository)
+    said = tiny.run(repository, "radpipe", "verify", "--cores", "2", check=False)
+    assert said.returncode == 1
+    assert "26 the same, 0 inside the interval, 1 outside the interval" in said.stdout
+    assert "3 of 3 cells the same, bit for bit" in said.stdout
+    assert "27 claims judged again" in said.stdout
+    assert "differs: emoji rad box lpips: 0.001" in said.stdout
+    assert said.stdout.count("differs") == 1
+    assert not (repository / ".radpipe/verify").exists()
+    assert "main.csv" in versioned.git(repository, "status", "--porcelain")
+    assert versioned.nothing_to_do(repository)
+
+
+def test_numbers_of_other_settings_are_nothing_to_compare_with(repository: Path) -> None:
+    tiny.edit(repository, inpainters__rad__steps=4)
+    said = tiny.run(repository, "radpipe", "verify", check=False)
+    assert said.returncode == 1
+    assert "not that of the current settings" in said.stderr
+    assert "snakemake --cores all results/tables/main.csv" in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("again", "expected"),
+    [
+        ("0.5", SAME),
+        ("0.45", INSIDE),
+        ("0.4", INSIDE),
+        ("0.61", OUTSIDE),
+        ("nan", OUTSIDE),
+        ("", OUTSIDE),
+    ],
+)
+def test_a_value_is_held_to_its_interval(again: str, expected: str) -> None:
+    row = {"dataset": "d", "method": "m", "mask": "k", "metric": "x", "value": "0.5"}
+    found = Verified()
+    _compare_values([row | {"low": "0.4", "high": "0.6"}], [row | {"value": again}], found)
+    assert found.values == {expected: 1}
+    assert bool(found.faults) == (expected == OUTSIDE)
+
+
+@pytest.mark.parametrize(("again", "expected"), [("inf", SAME), ("58.9", OUTSIDE)])
+def test_a_value_without_an_interval_must_be_the_same(again: str, expected: str) -> None:
+    row = {"dataset": "d", "method": "m", "mask": "k", "metric": "psnr_known", "value": "inf"}
+    found = Verified()
+    _compare_values([row | {"low": "", "high": ""}], [row | {"value": again}], found)
+    assert found.values == {expected: 1}
