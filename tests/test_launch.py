@@ -13,7 +13,7 @@ import pytest
 from radpipe import settings
 from radpipe.devices import claim_gpu
 from radpipe.errors import UserError
-from radpipe.launch import command
+from radpipe.launch import command, trains
 from radpipe.settings import Resources
 
 ROOT = Path(__file__).parent.parent
@@ -37,6 +37,13 @@ def test_processes_are_started_and_know_each_other(tmp_path: Path) -> None:
     done = subprocess.run(call, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
     assert [(tmp_path / f"rank{rank}").read_text() for rank in (0, 1)] == ["2", "2"]
+
+
+def test_a_base_network_that_is_fetched_needs_no_processes() -> None:
+    assert trains("base", {"base": "train"})
+    assert trains("rad", {"training.rad": {}})
+    assert not trains("base", {"base": "adm-ffhq256"})
+    assert not trains("lama", {"training.lama": {}})
 
 
 def test_two_nodes_find_each_other(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_the_repositorys_settings_are_valid() -> None:
         ("datasets.emoji.overrides", ["papr"], ["`paper`"]),
         ("masks.training.family", "perlni", ["`perlin`"]),
         ("masks.training.count", 0, ["masks.training.count", "greater"]),
-        ("training.base.lr", "1e-4", ["training.base.lr", "1.0e-4"]),
+        ("training.base.lr", "1e-4", ["training.base.lr", "write 1e-4 without quotes"]),
         ("training.rad.rank", 16.5, ["training.rad.rank"]),
         ("training.rad.region", "nosy", ["training.rad.region", "'noisy'"]),
         ("training.lama.l1", -1.0, ["training.lama.l1"]),
@@ -129,3 +129,14 @@ def test_yaml_faults_name_the_line(tmp_path: Path) -> None:
     path.write_text("seed: 0\nrun: [unclosed\n")
     with pytest.raises(UserError, match="line 3"):
         settings.read(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e-4", 1e-4), ("5e-05", 5e-5), ("1.0e-4", 1e-4), ("1E+1", 10.0)]
+)
+def test_numbers_with_an_exponent_need_no_point(tmp_path: Path, text: str, value: float) -> None:
+    """`dvc exp run -S training.rad.lr=0.00005` writes 5e-05, which YAML 1.1 reads as a word."""
+    edited = PARAMS.read_text().replace("lr: 4.0e-4", f"lr: {text}", 1)
+    assert f"lr: {text}" in edited
+    (tmp_path / "params.yaml").write_text(edited)
+    assert settings.read(tmp_path / "params.yaml").training.base.lr == value

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import tiny
 
@@ -27,9 +28,9 @@ def git(folder: Path, *arguments: str) -> str:
     ).stdout
 
 
-def start(folder: Path) -> Path:
-    """A tiny clone as a git repository, not run yet."""
-    tiny.clone(folder)
+def start(folder: Path, **changes: Any) -> Path:
+    """A tiny clone as a git repository, not run yet; `changes` as for `tiny.clone`."""
+    tiny.clone(folder, **changes)
     git(folder, "init", "-q", "-b", "main")
     commit(folder, "tiny")
     return folder

@@ -38,7 +38,7 @@ def run(
     wanted, params = json.loads(slice_text), settings.read()
     dataset = wanted["wildcards"].get("dataset")
     resources = (params.resolve(dataset) if dataset else params).resources
-    relaunch(wanted["stage"], resources)
+    relaunch(wanted["stage"], wanted["settings"], resources)
     claim_gpu(Path(".radpipe/gpus"), resources.device)
     if log is not None and is_main():
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -162,6 +162,18 @@ def accept(
 
 
 @app.command()
+def fetch(
+    names: Annotated[list[str], typer.Argument(help="entries of workflow/assets.yaml")],
+) -> None:
+    """Download files into the cache before they are needed, where there is network."""
+    from radpipe.assets import announce, cache_folder
+    from radpipe.assets import fetch as download
+
+    announce(names, cache_folder())
+    typer.echo("\n".join(str(download(name, cache_folder())) for name in names))
+
+
+@app.command()
 def pull() -> None:
     """Fetch cached results where there are any; never overwrites work that is only here."""
     from radpipe import remote
@@ -172,9 +184,10 @@ def pull() -> None:
 @app.command()
 def publish() -> None:
     """Put the recorded results into the remote that is part of the repository."""
-    from radpipe import remote
+    from radpipe import remote, settings
+    from radpipe.pipeline import Pipeline
 
-    done = remote.publish(Path.cwd())
+    done = remote.publish(Pipeline(settings.read()), Path.cwd())
     typer.echo(
         f"{remote.REMOTE}: {done.objects} files, {done.size / 1e6:.1f} MB "
         f"({done.added} added, {done.removed} removed)\n"

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,13 +37,28 @@ def atomic(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
-        if error.errno in _CURES:
-            what, do = _CURES[error.errno]
+    except Exception as error:
+        code = _disk_fault(error)
+        if code in _CURES:
+            what, do = _CURES[code]
             raise UserError(f"{what}; nothing was written", str(path), do) from None
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _disk_fault(error: Exception) -> int | None:
+    """The system's number of what the disk refused; torch and safetensors hide it in their own
+    errors: the one writes its archive in C++, the other in Rust."""
+    if isinstance(error, OSError):
+        return error.errno
+    text = str(error)
+    found = re.search(r"\(os error (\d+)\)", text)
+    if type(error).__name__ == "SafetensorError" and found:
+        return int(found[1])
+    if isinstance(error, RuntimeError) and re.search(r"unexpected pos|file write failed", text):
+        return errno.ENOSPC
+    return None
 
 
 def write_text(path: Path, text: str) -> None:

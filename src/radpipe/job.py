@@ -57,7 +57,8 @@ class Folder:
         if entry is None:
             raise UserError(f"the receipt does not name {name}", str(self.receipt))
         if not path.is_file():
-            raise UserError("a result is missing", str(path), f"bring it back: dvc checkout {path}")
+            do = f"type: dvc checkout; if it is not there then: snakemake --cores all {path}"
+            raise UserError("a result is missing", str(path), do)
         small = entry["bytes"] <= COMPARED
         if verify and (
             path.stat().st_size != entry["bytes"] or (small and sha256(path) != entry["sha256"])

@@ -14,6 +14,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 from radpipe.errors import UserError
 from radpipe.settings import Resources
@@ -66,9 +67,20 @@ def command(
     return [*step, "--ntasks-per-node=1", *shell, *options, *meet, *arguments]
 
 
-def relaunch(stage: str, resources: Resources) -> None:
-    """Become the launcher of many processes, if the stage and the settings ask for that."""
-    if stage in TRAININGS and resources.processes > 1 and not launched():
+def trains(stage: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a job is a training of many processes; a base network that is fetched is not."""
+    return stage in TRAININGS and settings.get("base", "train") == "train"
+
+
+def relaunch(stage: str, settings: Mapping[str, Any], resources: Resources) -> None:
+    """Become the launcher of many processes, if the job and the settings ask for that.
+
+    Args:
+        stage: of the job.
+        settings: of the job's slice.
+        resources: how the machine is used.
+    """
+    if trains(stage, settings) and resources.processes > 1 and not launched():
         arguments = ["-m", "radpipe.cli", *sys.argv[1:]]
         call = command(arguments, resources)
         sys.stdout.flush()

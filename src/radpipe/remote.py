@@ -24,6 +24,8 @@ from typing import Any
 import yaml
 
 from radpipe.errors import UserError
+from radpipe.job import canonical
+from radpipe.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +45,11 @@ class Published:
     removed: int
 
 
-def publish(root: Path, limit: int = LIMIT) -> Published:
+def publish(pipeline: Pipeline, root: Path, limit: int = LIMIT) -> Published:
     """Put the results that dvc.lock names into the embedded remote, and nothing else.
 
     Args:
+        pipeline: of the current settings.
         root: the repository.
         limit: most bytes that the remote may hold.
 
@@ -61,6 +64,7 @@ def publish(root: Path, limit: int = LIMIT) -> Published:
             ", ".join(sorted(_paths(stale))) or "dvc.yaml",
             "run: dvc repro; then publish again",
         )
+    _require_current(pipeline, root)
     wanted = {name: _size(root, name) for name in objects(root)}
     total = sum(wanted.values())
     if total > limit:
@@ -73,6 +77,20 @@ def publish(root: Path, limit: int = LIMIT) -> Published:
     _dvc(root, "push", "-q", "-r", NAME)
     removed = _remove_others(root, set(wanted))
     return Published(len(wanted), total, len(set(wanted) - before), removed)
+
+
+def _require_current(pipeline: Pipeline, root: Path) -> None:
+    """`dvc commit` records any settings beside any results; receipts say what they are of."""
+    for target in pipeline.walk(pipeline.report_targets()):
+        path = root / pipeline.place(target)["receipt"]
+        if not path.is_file() or canonical(json.loads(path.read_text())["slice"]) != (
+            pipeline.slice(target)
+        ):
+            raise UserError(
+                "dvc.lock records results that are not those of the settings and the code",
+                str(path.relative_to(root)),
+                "run: snakemake --cores all all, then dvc repro; then publish again",
+            )
 
 
 def objects(root: Path) -> Iterator[str]:

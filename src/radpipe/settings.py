@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +20,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from radpipe.errors import UserError, nearest
 
 PARAMS = Path("params.yaml")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with the numbers of YAML 1.2: 1e-4 and 5e-05, which `dvc exp run -S` writes, too."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: list(found) for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
 
 
 class Section(BaseModel):
@@ -317,7 +332,7 @@ def read(path: Path = PARAMS) -> Settings:
     if not path.is_file():
         raise UserError("there is no settings file", str(path), "run from the repository's root")
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except yaml.YAMLError as error:
         raise UserError(f"not valid YAML: {' '.join(str(error).split())}", str(path)) from None
     return parse(raw, str(path))
@@ -349,15 +364,12 @@ def _explain(
 
 
 def _number_hint(given: str) -> str:
-    """YAML 1.1 reads `1e-4` as a word; say what to write."""
+    """A number in quotes is a word."""
     try:
-        value = float(given)
+        float(given)
     except ValueError:
         return "write a number"
-    mantissa, _, exponent = given.lower().partition("e")
-    if exponent:
-        return f"YAML reads {given} as a word: write {float(mantissa)}e{int(exponent):+d}"
-    return f"write {value:g} without quotes"
+    return f"write {given} without quotes"
 
 
 def _names(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

@@ -25,7 +25,8 @@ from radpipe.pipeline import Pipeline, Target
 
 log = logging.getLogger(__name__)
 
-FOLDER = Path(".radpipe/verify")
+FOLDER = Path(".radpipe/verify")  # a folder in it per digest of the table
+DONE = "compared"
 WORKFLOW = ("Snakefile", "workflow", "profiles", "params.yaml")  # what Snakemake reads
 RECORDS = Path(".snakemake/metadata")  # without them time stamps decide what is made again
 TABLE, CLAIMS = "main", "claims"
@@ -56,10 +57,10 @@ class Verified:
         lines = [
             f"main.csv    {self.values.total()} values: {counts}",
             f"images      {self.cells} of {self.all_cells} cells the same, bit for bit",
-            "claims.csv  left out: there is none of the current settings"
+            "claims.csv  left out: it, or what it stands on, is not that of the current settings"
             if self.claims is None
             else f"claims.csv  {self.claims} claims judged again",
-            *(f"  differs: {fault}" for fault in self.faults),
+            *(f"  {fault}" for fault in self.faults),
         ]
         return "\n".join(lines)
 
@@ -67,7 +68,8 @@ class Verified:
 def verify(pipeline: Pipeline, root: Path, cores: str = "all") -> Verified:
     """Sample and score every cell of the main table again, and compare.
 
-    A killed run goes on where it was; after a whole one the folder is removed.
+    A killed run goes on where it was. After a whole one its folder is removed, unless something
+    differs: then it stays, to be looked at, and the next run starts anew.
 
     Args:
         pipeline: of the current settings.
@@ -75,7 +77,7 @@ def verify(pipeline: Pipeline, root: Path, cores: str = "all") -> Verified:
         cores: for Snakemake.
 
     Raises:
-        UserError: the tables here are not those of the current settings, or the run failed.
+        UserError: the table here is not that of the current settings, or the run failed.
     """
     table, claims = (Target.of("table", name=name) for name in (TABLE, CLAIMS))
     if not _current(pipeline, table, root):
@@ -84,12 +86,27 @@ def verify(pipeline: Pipeline, root: Path, cores: str = "all") -> Verified:
             f"results/tables/{TABLE}.csv",
             f"run: snakemake --cores all results/tables/{TABLE}.csv; then verify again",
         )
-    tables = [t for t in (table, claims) if _current(pipeline, t, root)]
-    _prepare(pipeline, tables, root, root / FOLDER)
-    _run(pipeline, tables, root / FOLDER, cores)
-    found = compare(pipeline, root, root / FOLDER, with_claims=claims in tables)
-    shutil.rmtree(root / FOLDER)
+    tables = [table]
+    if _current(pipeline, claims, root) and not _missing(pipeline, claims, root):
+        tables.append(claims)
+    folder = root / FOLDER / pipeline.digest(table)
+    _clear(folder)
+    _prepare(pipeline, tables, root, folder)
+    _run(pipeline, tables, folder, cores)
+    found = compare(pipeline, root, folder, with_claims=claims in tables)
+    if found.faults:
+        (folder / DONE).touch()
+        found.faults.append(f"what was made again is in {folder.relative_to(root)}")
+    else:
+        shutil.rmtree(root / FOLDER)
     return found
+
+
+def _clear(folder: Path) -> None:
+    """Remove what is not unfinished work of exactly these settings and this code."""
+    for other in folder.parent.iterdir() if folder.parent.is_dir() else ():
+        if other != folder or (other / DONE).exists():
+            shutil.rmtree(other)
 
 
 def cells(pipeline: Pipeline) -> list[Target]:
@@ -116,13 +133,17 @@ def _compare_values(ours: list[dict[str, str]], again: list[dict[str, str]],
     """Each value of the table here against its interval; one without an interval must agree."""
     values = {tuple(row[k] for k in CELL): row["value"] for row in again}
     for row in ours:
-        if not _number(row["value"]):
-            continue
         key = tuple(row[k] for k in CELL)
-        verdict = _place(row, values.get(key, ""))
+        other = values.pop(key, "")
+        if not _number(row["value"]) and not _number(other):
+            continue
+        verdict = _place(row, other)
         found.values[verdict] += 1
         if verdict == OUTSIDE:
-            found.faults.append(f"{' '.join(key)}: {row['value']}, again {values.get(key)}")
+            found.faults.append(
+                f"differs: {' '.join(key)}: {row['value'] or 'none'}, again {other or 'none'}"
+            )
+    found.faults += [f"differs: {' '.join(key)}: not in the table here" for key in values]
 
 
 def _place(row: dict[str, str], again: str) -> str:
@@ -147,9 +168,8 @@ def _compare_claims(ours: list[dict[str, str]], again: list[dict[str, str]],
     for row in ours:
         verdict = verdicts.get((row["dataset"], row["claim"]), "not there")
         if verdict != row["verdict"]:
-            found.faults.append(
-                f"claim {row['dataset']} {row['claim']}: {row['verdict']}, again {verdict}"
-            )
+            name = f"{row['dataset']}, claim {row['claim']}"
+            found.faults.append(f"differs: {name}: {row['verdict']}, again {verdict}")
 
 
 def _rows(root: Path, table: str) -> list[dict[str, str]]:
@@ -165,9 +185,16 @@ def _files(root: Path, pipeline: Pipeline, target: Target) -> Any:
 def _current(pipeline: Pipeline, target: Target, root: Path) -> bool:
     """Whether a table is there and of the current settings: others are nothing to compare with."""
     path = root / pipeline.place(target)["receipt"]
-    if not path.is_file():
+    if not path.is_file() or not (root / f"results/tables/{target['name']}.csv").is_file():
         return False
     return canonical(json.loads(path.read_text())["slice"]) == pipeline.slice(target)
+
+
+def _missing(pipeline: Pipeline, table: Target, root: Path) -> list[str]:
+    """Files that a table stands on and that are not here: git has tables that DVC's results, not
+    fetched or not computed, were made from."""
+    needed = [name for target in pipeline.walk([table]) for name in pipeline.kept(target)]
+    return [name for name in needed if not (root / name).is_file()]
 
 
 def _prepare(pipeline: Pipeline, tables: list[Target], root: Path, folder: Path) -> None:
@@ -195,12 +222,12 @@ def _copy(source: Path, to: Path) -> None:
 def _run(pipeline: Pipeline, tables: list[Target], folder: Path, cores: str) -> None:
     snakemake = [sys.executable, "-m", "snakemake", "--cores", cores, "--quiet", "rules"]
     names = [f"results/tables/{table['name']}.csv" for table in tables]
-    log.info("%d cells are sampled and scored again in %s", len(pipeline.cells), FOLDER)
+    log.info("%d cells are sampled and scored again in %s", len(pipeline.cells), folder)
     done = subprocess.run([*snakemake, "--", *names], cwd=folder)
     if done.returncode:
         raise UserError(
             "the table could not be made again; the message above says why",
-            str(FOLDER),
-            f"the same command goes on; if the folder is locked by a run that was killed: "
-            f"(cd {FOLDER} && snakemake --unlock)",
+            str(folder),
+            "the same command goes on; if a killed run has left the folder locked: "
+            f"(cd {folder} && snakemake --unlock)",
         )

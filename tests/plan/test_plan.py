@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import tiny
 from radpipe import plan as planning
 from radpipe import settings
 from radpipe.errors import UserError
@@ -20,6 +21,18 @@ DATASETS = ("ffhq", "lsun_bedroom", "imagenet")
 METHODS = ("rad", "repaint", "score_sde", "mcg", "ddrm", "lama", "telea", "biharmonic")
 MASKS = ("box", "extreme", "wide")
 SHARDS = {"rad": 4, "score_sde": 20, "mcg": 40, "repaint": 40}
+PAPER_JOBS = {
+    "data": 3,
+    "bank": 3 * 64,
+    "holes": 3 * 3,
+    "base": 3,
+    "rad": 3,
+    "lama": 3,
+    "reference": 3,
+    "sample": 3 * 3 * sum(SHARDS.get(method, 1) for method in METHODS),
+    "evaluate": 3 * 3 * 8,
+    "table": 1,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -54,18 +67,18 @@ def test_the_right_jobs_of_the_paper() -> None:
     counts: dict[str, int] = {}
     for target in pipeline.walk([Target.of("table", name="main")]):
         counts[target.stage] = counts.get(target.stage, 0) + 1
-    assert counts == {
-        "data": 3,
-        "bank": 3 * 64,
-        "holes": 3 * 3,
-        "base": 3,
-        "rad": 3,
-        "lama": 3,
-        "reference": 3,
-        "sample": 3 * 3 * sum(SHARDS.get(method, 1) for method in METHODS),
-        "evaluate": 3 * 3 * 8,
-        "table": 1,
-    }
+    assert counts == PAPER_JOBS
+
+
+def test_snakemake_lists_the_right_jobs_of_the_paper(tmp_path: Path) -> None:
+    """`snakemake -n results/tables/main.csv` with the three data sets."""
+    tiny.clone(
+        tmp_path / "clone",
+        run__datasets=list(DATASETS),
+        run__methods=list(METHODS),
+        run__masks=list(MASKS),
+    )
+    assert tiny.jobs(tmp_path / "clone", "results/tables/main.csv") == PAPER_JOBS
 
 
 @pytest.mark.parametrize(

@@ -148,5 +148,7 @@ wait "$killer"
 say "the DAG finished in $((SECONDS - begun)) s, SLURM job $(cat "$WORK/killed") killed on the way"
 test -s "$RUN/results/tables/main.csv"
 test -s "$WORK/resumed"
-snake -n all 2>&1 | grep -q 'Nothing to be done' && say "a dry run has nothing to do"
+snake -n all > "$WORK/dry-run.log" 2>&1
+grep -q 'Nothing to be done' "$WORK/dry-run.log" || { tail -n 40 "$WORK/dry-run.log"; exit 1; }
+say "a dry run has nothing to do"
 say "passed: $(grep -c 'has been submitted with SLURM jobid' "$WORK/snakemake.log") jobs submitted"

@@ -52,7 +52,8 @@ def small_disk(folder: Path, size: str = "64k") -> Iterator[bool]:
         yield mounted
     finally:
         if mounted:
-            subprocess.run(["umount", str(folder)], check=True)
+            # lazily: the traceback of a caught error may hold the unfinished file open
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +108,30 @@ def test_a_full_disk_stops_an_image_store(tmp_path: Path) -> None:
                 writer.add(str(number), noise)
         assert path.read_bytes() == old
         assert [p.name for p in path.parent.iterdir()] == ["images.zip"]
+
+
+@pytest.mark.parametrize("kind", ["state", "checkpoint"])
+def test_a_full_disk_stops_a_training(tmp_path: Path, kind: str) -> None:
+    """torch and safetensors have errors of their own for it."""
+    import torch
+    from safetensors.torch import save_file
+
+    def write(path: Path, size: int) -> None:
+        tensors = {"weight": torch.zeros(size)}
+        with files.atomic(path) as temporary:
+            torch.save(tensors, temporary) if kind == "state" else save_file(tensors, temporary)
+
+    with small_disk(tmp_path / "disk") as mounted:
+        if not mounted:
+            pytest.skip("mounting is not permitted: the fault-injecting tests stand alone")
+        path = tmp_path / "disk/weights"
+        write(path, 100)
+        old = path.read_bytes()
+        with pytest.raises(UserError, match="the disk is full") as raised:
+            write(path, 100_000)
+        assert str(path) in str(raised.value)
+        assert path.read_bytes() == old
+        assert [p.name for p in path.parent.iterdir()] == ["weights"]
 
 
 def test_a_corrupted_checkpoint(repository: Path) -> None:
@@ -206,10 +231,27 @@ def test_settings_edited_during_a_run(repository: Path) -> None:
     with versioned.running(repository, "snakemake", "--cores", "2", target) as process:
         versioned.wait_for(training, process, repository)
         tiny.edit(repository, training__base__images=176)
-        assert process.wait(600) == 0
+        assert process.wait(600) == 1
+    one_message((repository / "running.txt").read_text(), "the settings were edited during the run")
     own = json.loads(receipt.read_text())
     assert own["slice"]["settings"]["training.base"]["images"] == 160
     assert own["facts"]["images"] == 160
     assert versioned.planned(repository)["base"] == 1
     tiny.edit(repository, training__base__images=160)
     assert "base" not in versioned.planned(repository)
+
+
+def test_settings_edited_during_dvc_repro(repository: Path) -> None:
+    """DVC reads params.yaml when the run has ended: it must not take the results for the new
+    settings'."""
+    recorded = (repository / "dvc.lock").read_text()
+    tiny.edit(repository, evaluation__bootstrap=101)
+    with versioned.running(repository, "dvc", "repro") as process:
+        locks = repository / ".snakemake/locks"
+        versioned.wait_for(lambda: any(locks.glob("*")), process, repository)
+        tiny.edit(repository, evaluation__bootstrap=102)
+        assert process.wait(600) != 0
+    said = (repository / "running.txt").read_text()
+    one_message(said, "the settings were edited during the run", "type the same again")
+    assert (repository / "dvc.lock").read_text() == recorded
+    assert versioned.planned(repository)["evaluate"] == 3

@@ -11,8 +11,9 @@ import pytest
 
 import tiny
 import versioned
-from radpipe import remote
+from radpipe import remote, settings
 from radpipe.errors import UserError
+from radpipe.pipeline import Pipeline
 from versioned import dvc, git, silent
 
 
@@ -24,6 +25,10 @@ def pull(folder: Path, **environment: str) -> str:
         return tiny.run(folder, "radpipe", "pull").stderr
 
 
+def pipeline(folder: Path) -> Pipeline:
+    return Pipeline(settings.read(folder / "params.yaml"))
+
+
 def cloned(source: Path, folder: Path) -> Path:
     git(folder.parent, "clone", "-q", str(source), str(folder))
     return folder
@@ -32,12 +37,17 @@ def cloned(source: Path, folder: Path) -> Path:
 def test_publishing_refuses_stale_and_large_results(repository: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in remote.stored(repository).values()}
     with pytest.raises(UserError, match=r"may hold 1 MB[\s\S]*results/"):
-        remote.publish(repository, limit=1_000_000)
+        remote.publish(pipeline(repository), repository, limit=1_000_000)
     tiny.edit(repository, evaluation__bootstrap=105)
     refused = tiny.run(repository, "radpipe", "publish", check=False)
     assert refused.returncode == 1
     assert "params.yaml" in refused.stderr
     assert "dvc repro" in refused.stderr
+    dvc(repository, "commit", "-f", "-q")  # what the README advises against
+    assert versioned.status(repository) == {}
+    refused = tiny.run(repository, "radpipe", "publish", check=False)
+    assert refused.returncode == 1
+    assert "not those of the settings and the code" in refused.stderr
     assert {p: p.stat().st_mtime_ns for p in remote.stored(repository).values()} == before
 
 

@@ -9,7 +9,9 @@ import pytest
 
 import tiny
 import versioned
-from radpipe.verify import INSIDE, OUTSIDE, SAME, Verified, _compare_values
+from radpipe import settings
+from radpipe.pipeline import Pipeline, Target
+from radpipe.verify import INSIDE, OUTSIDE, SAME, Verified, _compare_values, _missing
 
 
 def falsify(folder: Path) -> None:
@@ -34,7 +36,9 @@ def test_the_networks_give_the_table_again_and_a_false_number_is_found(repositor
     assert "27 claims judged again" in said.stdout
     assert "differs: emoji rad box lpips: 0.001" in said.stdout
     assert said.stdout.count("differs") == 1
-    assert not (repository / ".radpipe/verify").exists()
+    (kept,) = (repository / ".radpipe/verify").iterdir()
+    assert str(kept.relative_to(repository)) in said.stdout
+    assert (kept / "results/tables/main.csv").is_file()
     assert "main.csv" in versioned.git(repository, "status", "--porcelain")
     assert versioned.nothing_to_do(repository)
 
@@ -45,6 +49,15 @@ def test_numbers_of_other_settings_are_nothing_to_compare_with(repository: Path)
     assert said.returncode == 1
     assert "not that of the current settings" in said.stderr
     assert "snakemake --cores all results/tables/main.csv" in said.stderr
+
+
+def test_claims_from_git_without_their_results_are_left_out(repository: Path) -> None:
+    """A clone whose results could not be fetched has tables, and nothing they were made from."""
+    pipeline = Pipeline(settings.read(repository / "params.yaml"))
+    claims = Target.of("table", name="claims")
+    assert _missing(pipeline, claims, repository) == []
+    (repository / "results/metrics/emoji/timing/timing.csv").unlink()
+    assert _missing(pipeline, claims, repository) == ["results/metrics/emoji/timing/timing.csv"]
 
 
 @pytest.mark.parametrize(
@@ -72,3 +85,14 @@ def test_a_value_without_an_interval_must_be_the_same(again: str, expected: str)
     found = Verified()
     _compare_values([row | {"low": "", "high": ""}], [row | {"value": again}], found)
     assert found.values == {expected: 1}
+
+
+def test_a_row_that_only_one_table_has_is_found() -> None:
+    row = {"dataset": "d", "method": "m", "mask": "k", "metric": "x", "value": "0.5"}
+    row |= {"low": "0.4", "high": "0.6"}
+    found = Verified()
+    _compare_values([row], [row, row | {"method": "other"}], found)
+    assert found.faults == ["differs: d other k x: not in the table here"]
+    found = Verified()
+    _compare_values([row, row | {"method": "other"}], [row], found)
+    assert found.values == {SAME: 1, OUTSIDE: 1}

@@ -13,6 +13,7 @@ try:
 except UserError as error:
     sys.exit(f"radpipe: {error}")
 PIPELINE = Pipeline(SETTINGS)
+SETTINGS_TEXT = Path("params.yaml").read_bytes()
 # this environment's Python; by name, since Snakemake's records are published
 os.environ["RADPIPE_PYTHON"] = sys.executable
 RUN = '"$RADPIPE_PYTHON" -m radpipe.cli run'
@@ -95,19 +96,27 @@ def whole_machine(wildcards):
     return cores
 
 
+def trained_here(wildcards):
+    """Whether a base network or RAD is trained: a base network may be fetched instead."""
+    dataset = PIPELINE.resolved(wildcards.dataset).datasets[wildcards.dataset]
+    return "variant" in dict(wildcards.items()) or dataset.base == "train"
+
+
 def training_gpus(wildcards):
     """GPUs of a training, on all its nodes."""
-    return machine(wildcards).gpus * machine(wildcards).processes
+    used = machine(wildcards)
+    return used.gpus * used.processes if trained_here(wildcards) else 0
 
 
 def training_threads(wildcards):
     """CPU threads of a training's processes on one node."""
     used = machine(wildcards)
-    return used.train_threads * used.processes // used.nodes
+    processes = used.processes // used.nodes if trained_here(wildcards) else 1
+    return used.train_threads * processes
 
 
 def training_nodes(wildcards):
-    return machine(wildcards).nodes
+    return machine(wildcards).nodes if trained_here(wildcards) else 1
 
 
 def report_files(kind):
@@ -136,3 +145,15 @@ onstart:
         require_writable(Path(name) for name in ("results", *FOLDERS))
     except UserError as error:
         sys.exit(f"radpipe: {error}")
+
+
+# `dvc repro` reads params.yaml when Snakemake has ended: it would record the edited settings beside
+# results of the ones that this run began with
+onsuccess:
+    if Path("params.yaml").read_bytes() != SETTINGS_TEXT:
+        edited = UserError(
+            "the settings were edited during the run; its results are those of the settings before",
+            "params.yaml",
+            "type the same again for the new ones",
+        )
+        sys.exit(f"radpipe: {edited}")

@@ -13,7 +13,7 @@
 #   snakemake --cores all --resources gpu=8 -- $R
 # 8 GPUs of a cluster's node, processes: 8
 #   snakemake --workflow-profile workflow/profiles/slurm -- $R
-# 2 nodes of 8 GPUs, processes: 16, nodes: 2
+# 2 nodes of 8 GPUs, processes: 16, nodes: 2 (never run: no such cluster was at hand)
 #   snakemake --workflow-profile workflow/profiles/slurm -- $R
 
 

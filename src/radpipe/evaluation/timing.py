@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import resource
 import sys
 import time
@@ -55,6 +57,7 @@ def measure(fn: Callable[[], object], repeats: int, warmup: int, device: torch.d
     for _ in range(warmup):
         fn()
     seconds = []
+    _return_memory()
     kind = _reset_peak(device)
     for _ in range(repeats):
         _synchronise(device)
@@ -71,6 +74,14 @@ def _synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
+
+
+def _return_memory() -> None:
+    """Give back what an earlier measurement left in the heap, where the platform can (glibc)."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _reset_peak(device: torch.device) -> str:

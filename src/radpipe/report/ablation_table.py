@@ -19,6 +19,7 @@ from radpipe.report.results import (
     ablation_methods,
     cell_targets,
     describe_weights,
+    images_seen,
     read_cell,
 )
 from radpipe.report.table import Table
@@ -63,7 +64,8 @@ def build(job: Job, name: str) -> Table:
                 cells.append(cell)
                 rows += [r | extra for r in cell_rows(cell, unchanged, weights[key])]
     table = long_table(rows, EXTRA)
-    notes = [*footer(cells), *(f"Weights, {key}: {text}." for key, text in weights.items())]
+    notes = [*_budget(job, ablation.unchanged, job.settings["run.datasets"]), *footer(cells)]
+    notes += [f"Weights, {key}: {text}." for key, text in weights.items()]
     if name not in job.settings["run.ablations"]:
         add = f"`{name}` to `run.ablations` in params.yaml"
         why = f"{printed.NOT_RUN}: the settings do not ask for these variants"
@@ -71,6 +73,19 @@ def build(job: Job, name: str) -> Table:
     caption = CAPTION.format(paper=ablation.paper)
     readable = tuple(blocks(table, labels, ablation.axis))
     return Table(ablation.title, table, readable, caption, tuple(notes), nested(table))
+
+
+def _budget(job: Job, unchanged: str, datasets: list[str]) -> list[str]:
+    """How long RAD itself was trained for this table, where that is its own training."""
+    if "@" not in unchanged:
+        return []
+    seen = {dataset: images_seen(job, dataset, unchanged) for dataset in datasets}
+    return [
+        f"{dataset}: RAD and every variant that is trained saw {images:,} training images here. "
+        "After short trainings a difference is also one in how fast a variant learns."
+        for dataset, images in seen.items()
+        if images is not None
+    ]
 
 
 def _changes(variants: Any, method: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from radpipe.report import printed
 from radpipe.report.comparison import METRICS
-from radpipe.report.results import Cell, difference, read_cell, require_same_images
+from radpipe.report.results import Cell, difference, images_seen, read_cell, require_same_images
 from radpipe.report.table import number
 
 if TYPE_CHECKING:
@@ -193,6 +193,8 @@ def _ablation(
         if paired is None:
             return Verdict(UNTESTED, f"the ablation `{name}` was not run")
         text = f"LPIPS, variant - RAD: {in_words(paired)} over {paired.n:,} images and all masks"
+        seen = images_seen(evidence.job, evidence.dataset, unchanged)
+        text += f", both trained on {seen:,} images" if seen is not None else ""
         for metric in ("fid", "fd_alexnet"):
             parts = evidence.differences(method, metric, unchanged)
             if parts:

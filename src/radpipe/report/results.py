@@ -140,8 +140,24 @@ def weights_used(job: Job, dataset: str, method: str) -> list[tuple[str, Folder]
         own = job.folders("rad", dataset=dataset, variant=variant or DEFAULT)
         default = job.folders("rad", dataset=dataset, variant=DEFAULT)
         base: list[tuple[str, Folder]] = [("base", f) for f in job.folders("base", dataset=dataset)]
-        found = base + [("rad", f) for f in (own or default)]
+        found = [("rad", f) for f in (own or default)]
+        found = found if _from_scratch(found) else base + found
     return found
+
+
+def _from_scratch(weights: list[tuple[str, Folder]]) -> bool:
+    """Whether a variant's network holds nothing of the base network."""
+    settings = [json.loads(f.receipt.read_text())["slice"]["settings"] for _, f in weights]
+    return any(own["training.rad"]["adapt"] == "scratch" for own in settings)
+
+
+def images_seen(job: Job, dataset: str, method: str) -> int | None:
+    """Training images of a RAD variant; None for another method, or where that is not recorded."""
+    for stage, folder in weights_used(job, dataset, method):
+        if stage == "rad":
+            images = json.loads(folder.receipt.read_text())["facts"].get("images")
+            return None if images is None else int(images)
+    return None
 
 
 def describe_weights(job: Job, dataset: str, method: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from radpipe.pipeline import DEFAULT
 from radpipe.report import style
 from radpipe.report.results import ablation_methods, readable
 from radpipe.report.style import Drawing
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 
 KEYS = ("run.datasets", "run.methods", "run.ablations")
 STAGES = {"base": "base network", "rad": "RAD", "lama": "LaMa"}
+PANELS = {**STAGES, "variants": "ablation variants"}  # of RAD
 COLUMNS = ("dataset", "training", "curve", "images", "loss")
-FIRST = {"default", "generator"}
+FIRST = {"reference", "generator"}
 SMOOTH = 9  # points of the running median
 CAPTION = (
     "Training losses over the images seen; thin: mean over equal spans, thick: running median. "
     "Losses of variants with other masks or another loss region are not comparable with each "
-    "other. LaMa: generator and discriminator."
+    "other; `reference` is RAD itself with as many images as they. LaMa: generator and "
+    "discriminator."
 )
 
 
@@ -39,18 +42,18 @@ def needs(pipeline: Pipeline) -> list[Target]:
 def draw(job: Job) -> Drawing:
     """A row per data set, a panel per training."""
     data = plotted(job)
-    names = [stage for stage in STAGES if job.folders(stage)]
+    names = [name for name in PANELS if (data["training"] == name).any() or job.folders(name)]
     if not names:
         return style.empty("no method of this run is trained", COLUMNS, CAPTION)
     datasets = list(job.settings["run.datasets"])
     with style.rc():
-        figure = style.canvas(0.4 + 3.2 * len(names), 2.9 * len(datasets) + 0.2)
+        figure = style.canvas(0.4 + 2.7 * len(names), 2.9 * len(datasets) + 0.2)
         grid = figure.subplots(len(datasets), len(names), squeeze=False)
         for row, dataset in enumerate(datasets):
-            for axes, stage in zip(grid[row], names, strict=True):
-                own = data[(data["dataset"] == dataset) & (data["training"] == stage)]
+            for axes, name in zip(grid[row], names, strict=True):
+                own = data[(data["dataset"] == dataset) & (data["training"] == name)]
                 _panel(axes, own)
-                axes.set_title(f"{STAGES[stage]}, {dataset}")
+                axes.set_title(f"{PANELS[name]}, {dataset}")
     return Drawing(figure, data, CAPTION)
 
 
@@ -67,7 +70,8 @@ def plotted(job: Job) -> pd.DataFrame:
                 label = name if column == "loss" else column.removesuffix("_loss")
                 part = pd.DataFrame({"images": curve["images"], "loss": curve[column]})
                 part.insert(0, "curve", label)
-                part.insert(0, "training", stage)
+                variant = stage == "rad" and name != DEFAULT
+                part.insert(0, "training", "variants" if variant else stage)
                 part.insert(0, "dataset", dataset)
                 parts.append(part)
     return pd.concat([p for p in parts if len(p)] or parts, ignore_index=True)
@@ -106,7 +110,10 @@ def _panel(axes: Axes, part: pd.DataFrame) -> None:
     axes.xaxis.set_major_formatter(_thousands)
     axes.locator_params(axis="x", nbins=5)
     if len(curves) > 1:
-        axes.legend(fontsize=6.5, labelspacing=0.3)
+        if len(curves) > 4:  # room above the curves
+            low, high = axes.get_ylim()
+            axes.set_ylim(low, high * (high / low) ** 0.5)
+        axes.legend(fontsize=6.5, labelspacing=0.25, ncols=1 + (len(curves) > 4), columnspacing=0.8)
 
 
 def _thousands(value: float, position: float = 0) -> str:
