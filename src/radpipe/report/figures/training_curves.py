@@ -47,7 +47,7 @@ def draw(job: Job) -> Drawing:
         return style.empty("no method of this run is trained", COLUMNS, CAPTION)
     datasets = list(job.settings["run.datasets"])
     with style.rc():
-        figure = style.canvas(0.4 + 2.7 * len(names), 2.9 * len(datasets) + 0.2)
+        figure = style.canvas(1.4 + 2.6 * len(names), 2.7 * len(datasets) + 0.2)
         grid = figure.subplots(len(datasets), len(names), squeeze=False)
         for row, dataset in enumerate(datasets):
             for axes, name in zip(grid[row], names, strict=True):
@@ -109,11 +109,10 @@ def _panel(axes: Axes, part: pd.DataFrame) -> None:
     axes.set_ylabel("loss")
     axes.xaxis.set_major_formatter(_thousands)
     axes.locator_params(axis="x", nbins=5)
-    if len(curves) > 1:
-        if len(curves) > 4:  # room above the curves
-            low, high = axes.get_ylim()
-            axes.set_ylim(low, high * (high / low) ** 0.5)
-        axes.legend(fontsize=6.5, labelspacing=0.25, ncols=1 + (len(curves) > 4), columnspacing=0.8)
+    if len(curves) > 4:
+        axes.legend(fontsize=6.5, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    elif len(curves) > 1:
+        axes.legend(fontsize=6.5, labelspacing=0.3)
 
 
 def _thousands(value: float, position: float = 0) -> str:
