@@ -3,7 +3,7 @@
 # packages, starts munge, slurmctld and slurmd in a temporary folder, runs everything with two
 # processes per training, kills the base training, and checks that it went on where it was.
 #
-# As root, on Debian or Ubuntu:   tests/slurm/run.sh        (about 15 minutes on two cores)
+# As root, on Debian or Ubuntu:   tests/slurm/run.sh        (about 5 minutes on two cores)
 # Stops what it started, also when it fails. The folder with all logs is kept and named.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
