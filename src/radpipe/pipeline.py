@@ -8,9 +8,11 @@ changes upstream makes every downstream job stale by itself.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 from radpipe import job
@@ -376,6 +378,14 @@ class Pipeline:
                 files = [name for name in files if name in self.kept(upstream)]
             found += files
         return found
+
+    def current(self, target: Target, root: Path) -> bool:
+        """Whether a result under `root` is there and of these settings and this code, as its
+        receipt says."""
+        path = root / self.place(target)["receipt"]
+        if not path.is_file():
+            return False
+        return job.canonical(json.loads(path.read_text())["slice"]) == self.slice(target)
 
     @staticmethod
     def outputs(target: Target) -> list[str]:

@@ -24,7 +24,6 @@ from typing import Any
 import yaml
 
 from radpipe.errors import UserError
-from radpipe.job import canonical
 from radpipe.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
@@ -82,13 +81,10 @@ def publish(pipeline: Pipeline, root: Path, limit: int = LIMIT) -> Published:
 def _require_current(pipeline: Pipeline, root: Path) -> None:
     """`dvc commit` records any settings beside any results; receipts say what they are of."""
     for target in pipeline.walk(pipeline.report_targets()):
-        path = root / pipeline.place(target)["receipt"]
-        if not path.is_file() or canonical(json.loads(path.read_text())["slice"]) != (
-            pipeline.slice(target)
-        ):
+        if not pipeline.current(target, root):
             raise UserError(
                 "dvc.lock records results that are not those of the settings and the code",
-                str(path.relative_to(root)),
+                pipeline.place(target)["receipt"],
                 "run: snakemake --cores all all, then dvc repro; then publish again",
             )
 

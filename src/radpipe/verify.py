@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from radpipe.errors import UserError
-from radpipe.job import canonical
 from radpipe.pipeline import Pipeline, Target
 
 log = logging.getLogger(__name__)
@@ -182,12 +181,10 @@ def _files(root: Path, pipeline: Pipeline, target: Target) -> Any:
     return json.loads((root / pipeline.place(target)["receipt"]).read_text())["files"]
 
 
-def _current(pipeline: Pipeline, target: Target, root: Path) -> bool:
+def _current(pipeline: Pipeline, table: Target, root: Path) -> bool:
     """Whether a table is there and of the current settings: others are nothing to compare with."""
-    path = root / pipeline.place(target)["receipt"]
-    if not path.is_file() or not (root / f"results/tables/{target['name']}.csv").is_file():
-        return False
-    return canonical(json.loads(path.read_text())["slice"]) == pipeline.slice(target)
+    csv_file = root / f"results/tables/{table['name']}.csv"
+    return csv_file.is_file() and pipeline.current(table, root)
 
 
 def _missing(pipeline: Pipeline, table: Target, root: Path) -> list[str]:
