@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from radpipe import settings
+from radpipe import params, settings
 from radpipe.evaluation import METRICS
 from radpipe.evaluation.intervals import blocks_of, bootstrap_mean, extreme, jackknife
 from radpipe.imagestore import ImageWriter
 from radpipe.job import Job
 from radpipe.masks.bank import write_shard
-from radpipe.pipeline import Pipeline, Target
+from radpipe.pipeline import Pipeline
 from radpipe.stages.evaluate import _row
 
 ROOT = Path(__file__).parents[1]
@@ -38,7 +38,7 @@ def make_settings(**run: Any) -> settings.Settings:
     } | run
     raw["masks"]["training"] |= {"count": 64, "shards": 2}
     raw["evaluation"] |= {"images": IMAGES, "jackknife_blocks": BLOCKS, "bootstrap": 200}
-    return settings.parse(raw)
+    return params.parse(raw)
 
 
 class Tree:

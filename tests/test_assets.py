@@ -17,7 +17,7 @@ from radpipe import assets
 from radpipe.assets import MANIFEST, Manifest, announce, fetch, missing_bytes, read_manifest
 from radpipe.downloads import Policy
 from radpipe.errors import Unreachable, UserError
-from radpipe.settings import section
+from radpipe.section import section
 
 DATA = bytes(range(256)) * 2000
 DIGEST = hashlib.sha256(DATA).hexdigest()

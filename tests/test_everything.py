@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 import tiny
-from radpipe import settings
+from radpipe import params
 from radpipe.pipeline import Pipeline
-from radpipe.settings_checks import plugins
+from radpipe.plugins import names as plugins
 
 METHODS = ["rad", "repaint", "score_sde", "mcg", "ddrm", "lama", "telea", "biharmonic"]
 MASKS = ["box", "wide"]
@@ -61,7 +61,7 @@ def test_nothing_was_left_out_of_this_test() -> None:
 
 
 def test_every_table_and_figure_is_there(folder: Path) -> None:
-    pipeline = Pipeline(settings.read(folder / "params.yaml"))
+    pipeline = Pipeline(params.read(folder / "params.yaml"))
     wanted = [name for t in pipeline.report_targets() for name in pipeline.outputs(t)]
     assert len(wanted) > 60
     assert [name for name in wanted if not (folder / name).is_file()] == []

@@ -7,25 +7,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radpipe import settings
+from radpipe import params, settings
 from radpipe.job import Job
 from radpipe.masks.bank import Bank, write_shard
-from radpipe.pipeline import Pipeline, Target
+from radpipe.pipeline import Pipeline
 
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
 def resources() -> settings.Resources:
-    return settings.read(ROOT / "params.yaml").resources
+    return params.read(ROOT / "params.yaml").resources
 
 
 def bank(folder: Path, shards: int, resources: settings.Resources) -> Bank:
     """The masks as stage `rad` reads them."""
-    params = settings.read(ROOT / "params.yaml")
+    params = params.read(ROOT / "params.yaml")
     raw = params.model_dump(mode="json")
     settings.put(raw, "masks.training", {"family": "box", "count": 24, "shards": shards})
-    slice_text = Pipeline(settings.parse(raw)).slice(
+    slice_text = Pipeline(params.parse(raw)).slice(
         Target.of("rad", dataset="emoji", variant="default")
     )
     job = Job.from_slice(slice_text, folder, resources)

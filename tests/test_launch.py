@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from radpipe import settings
+from radpipe import params
 from radpipe.devices import claim_gpu
 from radpipe.errors import UserError
 from radpipe.launch import command, trains
@@ -26,7 +26,7 @@ open(sys.argv[1] + str(a.process_index), "w").write(f"{a.num_processes}")
 
 
 def resources(**changes: object) -> Resources:
-    return settings.read(ROOT / "params.yaml").resources.model_copy(update=changes)
+    return params.read(ROOT / "params.yaml").resources.model_copy(update=changes)
 
 
 def test_processes_are_started_and_know_each_other(tmp_path: Path) -> None:

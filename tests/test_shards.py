@@ -13,7 +13,7 @@ from httpserver import Handler, Site, serve
 from radpipe.assets import Manifest
 from radpipe.downloads import Policy
 from radpipe.errors import UserError
-from radpipe.settings import section
+from radpipe.section import section
 from radpipe.shards import fetch_shards
 
 SHARDS = {f"data/train-{i:05d}-of-00003.parquet": bytes([i]) * 5000 for i in range(3)}

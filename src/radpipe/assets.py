@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-import yaml
 from pydantic import Field
 
 from radpipe import packages
@@ -35,7 +34,8 @@ from radpipe.downloads import (
 )
 from radpipe.errors import Unreachable, UserError, unknown
 from radpipe.files import sha256, write_json
-from radpipe.settings import Section, section
+from radpipe.section import Section, section
+from radpipe.yamlfile import load_yaml
 
 log = logging.getLogger(__name__)
 
@@ -112,12 +112,7 @@ def read_manifest(path: Path = MANIFEST) -> Manifest:
         raise UserError(
             "the list of downloads is missing", str(path), "run from the repository's root"
         )
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise UserError(f"not valid YAML: {' '.join(str(error).split())}", str(path)) from None
-    manifest: Manifest = section(Manifest, raw, "", str(path))
-    return manifest
+    return section(Manifest, load_yaml(path.read_text(encoding="utf-8"), str(path)), "", str(path))
 
 
 def asset(name: str, manifest: Manifest | None = None) -> Asset:

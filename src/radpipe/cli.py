@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from radpipe import __version__, params
 from radpipe.errors import UserError
 
 app = typer.Typer(
@@ -23,33 +24,44 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print it and exit")
+    ] = False,
+) -> None:
+    """Options of every command."""
+
+
 @app.command(hidden=True)
 def run(
-    slice_text: Annotated[str, typer.Argument(metavar="SLICE", help="canonical JSON of the job")],
+    slice_file: Annotated[Path, typer.Argument(metavar="SLICE", help="all that the job may see")],
     threads: Annotated[int, typer.Option(help="CPU threads that the scheduler granted")] = 1,
     log: Annotated[Path | None, typer.Option(help="also write log lines here")] = None,
 ) -> None:
     """Run one stage of the DAG; called by Snakemake's rules."""
-    from radpipe import settings
     from radpipe.devices import claim_gpu
     from radpipe.job import Job
     from radpipe.launch import is_main, relaunch
 
-    wanted, params = json.loads(slice_text), settings.read()
-    dataset = wanted["wildcards"].get("dataset")
-    resources = (params.resolve(dataset) if dataset else params).resources
-    relaunch(wanted["stage"], wanted["settings"], resources)
-    claim_gpu(Path(".radpipe/gpus"), resources.device)
+    settings = params.read()
+    job = Job.read(slice_file, Path(), settings.resources, threads)
+    dataset = job.wildcards.get("dataset")
+    if dataset in settings.datasets:
+        job = replace(job, resources=settings.resolve(dataset).resources)
+    relaunch(job.slice, job.resources)
+    claim_gpu(Path(".radpipe/gpus"), job.resources.device)
     if log is not None and is_main():
         log.parent.mkdir(parents=True, exist_ok=True)
         logging.getLogger("radpipe").addHandler(logging.FileHandler(log, mode="w"))
-    job = Job.from_slice(slice_text, Path(), resources, threads)
-    importlib.import_module(f"radpipe.stages.{module_of(job.stage)}").run(job)
-
-
-def module_of(stage: str) -> str:
-    """The module of a stage; tables and figures share one."""
-    return "report" if stage in {"table", "figure"} else stage
+    job.require_current()
+    importlib.import_module(f"radpipe.stages.{job.stage}").run(job)
 
 
 @app.command()
@@ -63,10 +75,9 @@ def inpaint(
     samples: Annotated[int, typer.Option(min=1, help="answers to draw")] = 1,
 ) -> None:
     """Fill the white part of MASK in PICTURE."""
-    from radpipe import settings
     from radpipe.inpaint import inpaint as fill
 
-    written = fill(settings.read(), picture, mask, out, dataset, method, seed, samples)
+    written = fill(params.read(), picture, mask, out, dataset, method, seed, samples)
     typer.echo("\n".join(str(path) for path in written))
 
 
@@ -84,12 +95,11 @@ def plan(
 ) -> None:
     """Print what a target costs: jobs, network evaluations, TFLOP, GPU hours, bytes."""
     from radpipe import plan as planning
-    from radpipe import settings
 
-    params = settings.read()
+    settings = params.read()
     if paper:
-        params = planning.paper(params)
-    typer.echo(planning.plan(params, targets or [], gpu, efficiency))
+        settings = planning.paper(settings)
+    typer.echo(planning.plan(settings, targets or [], gpu, efficiency))
 
 
 @app.command()
@@ -121,23 +131,31 @@ def explain(
     dataset: Annotated[str | None, typer.Option(help="where the table has several")] = None,
 ) -> None:
     """Print the chain from one number to its images, networks, settings and checksums."""
-    from radpipe import settings
-    from radpipe.explain import explain as chain
     from radpipe.pipeline import Pipeline
+    from radpipe.verbs.explain import explain as chain
 
-    typer.echo(chain(Pipeline(settings.read()), Path.cwd(), table, method, mask, metric, dataset))
+    typer.echo(chain(Pipeline(params.read()), Path.cwd(), table, method, mask, metric, dataset))
 
 
 @app.command()
 def verify(
-    cores: Annotated[str, typer.Option(help="for Snakemake")] = "all",
+    everything: Annotated[
+        bool, typer.Option("--all", help="every image, score and claim; minutes to hours")
+    ] = False,
+    share: Annotated[int, typer.Option(min=1, help="images of each cell")] = 4,
+    cores: Annotated[str, typer.Option(help="for Snakemake, with --all")] = "all",
 ) -> None:
-    """Compute the main table and the claims again from the networks, and compare."""
-    from radpipe import settings
+    """Make images of the main table again from the networks, and compare."""
     from radpipe.pipeline import Pipeline
-    from radpipe.verify import verify as again
+    from radpipe.verbs import remake
+    from radpipe.verbs import verify as verification
 
-    found = again(Pipeline(settings.read()), Path.cwd(), cores)
+    pipeline, root = Pipeline(params.read()), Path.cwd()
+    found: remake.Verified | verification.Verified
+    if everything:
+        found = remake.remake(pipeline, root, cores)
+    else:
+        found = verification.verify(pipeline, root, share)
     typer.echo(str(found))
     if found.faults:
         raise typer.Exit(1)
@@ -150,15 +168,16 @@ def accept(
     ] = False,
 ) -> None:
     """Keep results made by older code; refuses where a setting changed."""
-    from radpipe import settings
-    from radpipe.accept import accept as stamp
     from radpipe.pipeline import Pipeline
+    from radpipe.verbs.accept import accept as stamp
 
     if not yes:
         raise UserError("nothing was accepted", do="say that you know: radpipe accept --yes")
-    stamped = stamp(Pipeline(settings.read()), Path.cwd())
-    typer.echo("\n".join(stamped))
-    typer.echo(f"{len(stamped)} accepted; now: snakemake --cores 1 --touch all")
+    done = stamp(Pipeline(params.read()), Path.cwd())
+    for path, why in done.refused.items():
+        typer.echo(f"refused   {path}: {why}")
+    typer.echo("\n".join(f"accepted  {path}" for path in done.stamped))
+    typer.echo(f"{len(done.stamped)} accepted; now: snakemake --cores 1 --touch all")
 
 
 @app.command()
@@ -176,7 +195,7 @@ def fetch(
 @app.command()
 def pull() -> None:
     """Fetch cached results where there are any; never overwrites work that is only here."""
-    from radpipe import remote
+    from radpipe.verbs import remote
 
     remote.pull(Path.cwd())
 
@@ -184,10 +203,10 @@ def pull() -> None:
 @app.command()
 def publish() -> None:
     """Put the recorded results into the remote that is part of the repository."""
-    from radpipe import remote, settings
     from radpipe.pipeline import Pipeline
+    from radpipe.verbs import remote
 
-    done = remote.publish(Pipeline(settings.read()), Path.cwd())
+    done = remote.publish(Pipeline(params.read()), Path.cwd())
     typer.echo(
         f"{remote.REMOTE}: {done.objects} files, {done.size / 1e6:.1f} MB "
         f"({done.added} added, {done.removed} removed)\n"
@@ -196,14 +215,24 @@ def publish() -> None:
 
 
 @app.command()
+def restore(
+    yes: Annotated[bool, typer.Option("--yes", help="lose results that are only here")] = False,
+) -> None:
+    """Go back to the settings and results of the last commit, from whatever state."""
+    from radpipe.verbs.restore import restore as back
+
+    back(Path.cwd(), yes)
+    typer.echo("settings, tables and results are those of the last commit")
+
+
+@app.command()
 def prune(
     yes: Annotated[bool, typer.Option("--yes", help="remove them")] = False,
 ) -> None:
     """List files under results/ that the settings no longer lead to."""
-    from radpipe import prune as pruning
-    from radpipe import settings
+    from radpipe.verbs import prune as pruning
 
-    found = pruning.orphans(settings.read(), Path.cwd())
+    found = pruning.orphans(params.read(), Path.cwd())
     typer.echo("\n".join(str(path) for path in found) or "no orphans")
     if yes and found:
         pruning.remove(found, Path.cwd())

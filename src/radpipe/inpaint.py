@@ -8,18 +8,19 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+from radpipe.devices import resolve_device
 from radpipe.diffusion.noise import image_seed
 from radpipe.errors import UserError
 from radpipe.files import atomic
 from radpipe.inpainters import load
 from radpipe.inpainters.base import run_batch
-from radpipe.job import Folder
 from radpipe.masks import hole as polarity
+from radpipe.method import Method
 from radpipe.pipeline import Pipeline
 from radpipe.progress import bar
+from radpipe.receipts import Folder
 from radpipe.settings import Settings
-from radpipe.stages.models import build
-from radpipe.stages.training import resolve_device
+from radpipe.stages._models import inpainter as build
 
 
 def inpaint(
@@ -100,14 +101,13 @@ def _folders(settings: Settings, dataset: str, method: str) -> dict[str, Folder]
     load(method)
     pipeline = Pipeline(settings)
     folders = {}
-    for target in pipeline.weights(dataset, method):
-        place = pipeline.place(target)
-        folder = Folder(Path(place["folder"]), Path(place["receipt"]))
+    for target in pipeline.weights(dataset, Method(method)):
+        folder = target.under(Path())
         if not folder.receipt.is_file():
             raise UserError(
                 f"the network for `{method}` is not there yet",
-                place["folder"],
-                f"fetch it: dvc pull; or train it: snakemake --cores all {place['receipt']}",
+                target.folder,
+                f"fetch it: dvc pull; or train it: snakemake --cores all {target.receipt}",
             )
-        folders[target.stage] = folder
+        folders[target.stage.name] = folder
     return folders

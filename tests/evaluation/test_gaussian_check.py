@@ -21,7 +21,7 @@ from radpipe.evaluation.gaussian_check import (
     make_problem,
 )
 from radpipe.inpainters import load
-from radpipe.settings_checks import plugins
+from radpipe.plugins import names as plugins
 
 SAMPLES = 2000
 RAD, RAD_100 = ("rad", {"steps": 1000}), ("rad", {"steps": 100})

@@ -15,7 +15,7 @@ from radpipe.errors import UserError
 from radpipe.inpainters import load
 from radpipe.inpainters.base import Inpainter, run_batch, to_network, to_pixels
 from radpipe.inpainters.rad import Rad, RadSettings
-from radpipe.settings import Section
+from radpipe.section import Section
 
 
 class Nothing(Section):

@@ -9,7 +9,7 @@ import pytest
 
 from radpipe.inpainters import load
 from radpipe.inpainters.base import run_batch
-from radpipe.settings_checks import plugins
+from radpipe.plugins import names as plugins
 
 METHODS = plugins("inpainters")
 RANDOM = [name for name in METHODS if load(name).requires in ("rad", "base")]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import tiny
+from radpipe import params
 from radpipe import plan as planning
-from radpipe import settings
 from radpipe.errors import UserError
-from radpipe.pipeline import Pipeline, Target
+from radpipe.pipeline import Pipeline
 from radpipe.plan import bytes as sizes
 from radpipe.plan.gpus import GPUS, gpu
 from radpipe.plan.work import Work, gather
@@ -45,11 +45,11 @@ def at_the_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def read(**changes: object) -> Settings:
-    raw = settings.read(ROOT / "params.yaml").model_dump(mode="json")
+    raw = params.read(ROOT / "params.yaml").model_dump(mode="json")
     given = {"run.methods": list(METHODS), "run.masks": list(MASKS), **changes}
     for key, value in given.items():
         put(raw, key.replace("__", "."), value)
-    return settings.parse(raw)
+    return params.parse(raw)
 
 
 def paper_works(*names: str) -> dict[tuple[str, str, str], Work]:

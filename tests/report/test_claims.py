@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import report_tree
-from radpipe.pipeline import Pipeline, Target
+from radpipe.pipeline import Pipeline
 from radpipe.report import load
 from report_tree import Tree, make_settings
 

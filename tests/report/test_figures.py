@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from radpipe.pipeline import Pipeline, Target
+from radpipe.pipeline import Pipeline
 from radpipe.report import load, mosaic, names, style
 from radpipe.report.figures.qualitative import spread
 from radpipe.report.figures.qualitative_ranked import ranked

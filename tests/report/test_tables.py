@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radpipe.pipeline import Pipeline, Target
+from radpipe.pipeline import Pipeline
 from radpipe.report import load, names, printed
 from radpipe.report.comparison import blocks, cell_rows, long_table
 from radpipe.report.results import Cell

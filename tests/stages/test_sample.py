@@ -18,8 +18,9 @@ from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.imagestore import ImageStore
 from radpipe.inpainters.base import Inpainter
 from radpipe.job import Job
-from radpipe.pipeline import Pipeline, Target
-from radpipe.settings import Section, parse
+from radpipe.params import parse
+from radpipe.pipeline import Pipeline
+from radpipe.section import Section
 from radpipe.stages import sample
 
 

@@ -12,8 +12,9 @@ import pytest
 import report_tree
 from radpipe.files import sha256
 from radpipe.inpainters.base import Inpainter
-from radpipe.pipeline import Pipeline, Target
-from radpipe.settings import Timing, parse
+from radpipe.params import parse
+from radpipe.pipeline import Pipeline
+from radpipe.settings import Timing
 from radpipe.stages import timing
 
 

@@ -16,8 +16,8 @@ import report_tree
 from radpipe import masks
 from radpipe.launch import TRAININGS
 from radpipe.models.lama import LamaConfig, LamaGenerator, PatchDiscriminator, load_generator
-from radpipe.pipeline import Pipeline, Target
-from radpipe.settings import parse
+from radpipe.params import parse
+from radpipe.pipeline import Pipeline
 from radpipe.stages import lama
 from radpipe.training.averages import learning_rate
 from radpipe.training.lama import DrawHole, LamaObjective

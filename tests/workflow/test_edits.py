@@ -11,7 +11,7 @@ import pytest
 
 import tiny
 import versioned
-from radpipe import remote
+from radpipe.verbs import remote
 from versioned import UP_TO_DATE, dvc, git, planned, silent
 
 Edit = tuple[str, Any, tuple[str, ...], dict[str, int]]

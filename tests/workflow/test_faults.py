@@ -18,7 +18,7 @@ import versioned
 from radpipe import files
 from radpipe.errors import UserError
 from radpipe.imagestore import ImageWriter
-from radpipe.job import Folder
+from radpipe.receipts import Folder
 
 BASE = "results/checkpoints/emoji/base"
 TELEA = "results/samples/emoji/telea/box"

@@ -14,8 +14,9 @@ import yaml
 
 import tiny
 import versioned
-from radpipe.pipeline import STAGES, Pipeline, Target
-from radpipe.settings import Settings, flatten, parse, put
+from radpipe.params import parse
+from radpipe.pipeline import STAGES, Pipeline
+from radpipe.settings import Settings, flatten, put
 
 PARAMS = yaml.safe_load((tiny.ROOT / "params.yaml").read_text())
 

@@ -9,9 +9,9 @@ import pytest
 
 import tiny
 import versioned
-from radpipe import settings
-from radpipe.pipeline import Pipeline, Target
-from radpipe.verify import INSIDE, OUTSIDE, SAME, Verified, _compare_values, _missing
+from radpipe import params
+from radpipe.pipeline import Pipeline
+from radpipe.verbs.verify import INSIDE, OUTSIDE, SAME, Verified, _compare_values, _missing
 
 
 def falsify(folder: Path) -> None:
@@ -53,7 +53,7 @@ def test_numbers_of_other_settings_are_nothing_to_compare_with(repository: Path)
 
 def test_claims_from_git_without_their_results_are_left_out(repository: Path) -> None:
     """A clone whose results could not be fetched has tables, and nothing they were made from."""
-    pipeline = Pipeline(settings.read(repository / "params.yaml"))
+    pipeline = Pipeline(params.read(repository / "params.yaml"))
     claims = Target.of("table", name="claims")
     assert _missing(pipeline, claims, repository) == []
     (repository / "results/metrics/emoji/timing/timing.csv").unlink()

@@ -1,4 +1,4 @@
-# Tables and figures: one file each in src/radpipe/report.
+# Tables and figures: one file each in src/radpipe/report, which says what it reads.
 
 
 report: "../report/workflow.rst"
@@ -24,41 +24,33 @@ def shown(kind):
     return outputs
 
 
-rule table:
+use rule job as table with:
     input:
-        receipts_of("table"),
+        receipts("table"),
+        slice=slice_of("table"),
         files=ancient(files_of("table")),
     output:
         **shown("table"),
     log:
         "results/logs/table/{name}.log",
-    threads: 1
     resources:
         runtime=minutes("table"),
         mem_mb=memory("table"),
-    params:
-        slice=slice_of("table"),
     message:
         "table {wildcards.name}"
-    shell:
-        "{RUN} {params.slice:q} --threads {threads} --log {log}"
 
 
-rule figure:
+use rule job as figure with:
     input:
-        receipts_of("figure"),
+        receipts("figure"),
+        slice=slice_of("figure"),
         files=ancient(files_of("figure")),
     output:
         **shown("figure"),
     log:
         "results/logs/figure/{name}.log",
-    threads: 1
     resources:
         runtime=minutes("figure"),
         mem_mb=memory("figure"),
-    params:
-        slice=slice_of("figure"),
     message:
         "figure {wildcards.name}"
-    shell:
-        "{RUN} {params.slice:q} --threads {threads} --log {log}"

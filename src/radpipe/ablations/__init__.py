@@ -8,14 +8,13 @@ unchanged RAD that they are compared with.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from radpipe import plugins
 from radpipe.errors import unknown
-
-REFERENCE = "reference"  # RAD itself at the ablations' budget
+from radpipe.method import REFERENCE
 
 
 @dataclass(frozen=True)
@@ -53,12 +52,7 @@ class Ablation:
 
 def load(name: str) -> Ablation:
     """An ablation by the name of its file."""
-    from radpipe.settings_checks import plugins
-
-    known = plugins("ablations")
-    if name not in known:
-        raise unknown("ablation", name, known, "params.yaml, key `run.ablations`")
-    module = importlib.import_module(f"radpipe.ablations.{name}")
+    module = plugins.load("ablations", name, "ablation", "params.yaml, key `run.ablations`")
     ablation: Ablation = module.ABLATION
     return ablation
 

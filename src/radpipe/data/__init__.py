@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from radpipe.errors import unknown
-from radpipe.settings import Section
+from radpipe.section import Section
 
 _HELPERS = {"images", "parquet"}
 

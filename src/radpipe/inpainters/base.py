@@ -16,7 +16,7 @@ from radpipe.diffusion.noise import PerImageNoise
 from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.diffusion.solvers import for_hole
 from radpipe.errors import UserError
-from radpipe.settings import Section
+from radpipe.section import Section
 
 log = logging.getLogger(__name__)
 

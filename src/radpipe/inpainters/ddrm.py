@@ -21,7 +21,7 @@ from radpipe.diffusion.solvers import (
     spaced_levels,
 )
 from radpipe.inpainters.base import Inpainter
-from radpipe.settings import Section
+from radpipe.section import Section
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from radpipe.diffusion.solvers import (
 )
 from radpipe.inpainters.base import Inpainter
 from radpipe.inpainters.score_sde import Replacement
-from radpipe.settings import Section
+from radpipe.section import Section
 
 
 class ManifoldGradient(Replacement):

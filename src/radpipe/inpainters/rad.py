@@ -23,7 +23,7 @@ from radpipe.diffusion.solvers import (
     spaced_levels,
 )
 from radpipe.inpainters.base import Inpainter
-from radpipe.settings import Section
+from radpipe.section import Section
 
 
 class RadSettings(Section):

@@ -21,7 +21,7 @@ from radpipe.diffusion.solvers import (
 )
 from radpipe.inpainters.base import Inpainter
 from radpipe.inpainters.score_sde import Replacement
-from radpipe.settings import Section
+from radpipe.section import Section
 
 
 def resampling_path(steps: int, jump_length: int, resamplings: int) -> list[int]:

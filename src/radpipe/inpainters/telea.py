@@ -13,7 +13,7 @@ from torch import Tensor
 
 from radpipe.diffusion.noise import PerImageNoise
 from radpipe.inpainters.base import Inpainter
-from radpipe.settings import Section
+from radpipe.section import Section
 
 
 class TeleaSettings(Section):

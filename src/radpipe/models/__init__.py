@@ -1,1 +1,38 @@
-"""Networks: ADM with a noise level per pixel, its adapters and checkpoints; LaMa's generator."""
+"""Networks: ADM, its spatial noise embedding and adapter, LaMa, and their files.
+
+The modules are imported at their first use: declarations that name them cost nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from radpipe.models import (
+        adm,
+        adm_config,
+        checkpoints,
+        denoiser,
+        ffc,
+        lama,
+        lora,
+        lora_layers,
+        modulation,
+        noise_embedding,
+    )
+
+__all__ = [
+    "adm",
+    "adm_config",
+    "checkpoints",
+    "denoiser",
+    "ffc",
+    "lama",
+    "lora",
+    "lora_layers",
+    "modulation",
+    "noise_embedding",
+]
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, submodules=__all__)

@@ -6,13 +6,16 @@ import re
 from pathlib import Path
 
 from radpipe.assets import cache_folder
+from radpipe.dag import Target
 from radpipe.errors import UserError, nearest
-from radpipe.pipeline import STAGES, Pipeline, Target
+from radpipe.params import parse
+from radpipe.pipeline import STAGES, Pipeline
 from radpipe.plan import bytes as sizes
 from radpipe.plan.gpus import gpu
 from radpipe.plan.text import Bill, render
 from radpipe.plan.work import gather
-from radpipe.settings import PARAMS, Settings, parse, put
+from radpipe.section import PARAMS
+from radpipe.settings import Settings, put
 
 DEFAULT_TARGET = "results/tables/main.csv"
 
@@ -69,7 +72,7 @@ def find(pipeline: Pipeline, name: str) -> list[Target]:
     if name == "all":
         return pipeline.report_targets()
     if name in STAGES:
-        return [t for t in pipeline.walk(pipeline.report_targets()) if t.stage == name]
+        return [t for t in pipeline.walk(pipeline.report_targets()) if t.stage.name == name]
     path = str(Path(name)).removeprefix("./")
     for stage, entry in STAGES.items():
         for pattern in entry.outputs().values():
@@ -101,6 +104,6 @@ def _expression(pattern: str) -> str:
 
 def _known(pipeline: Pipeline, stage: str, wildcards: dict[str, str], name: str) -> Target:
     """The target, if all that it stands on can be made with these settings."""
-    target = pipeline.target_of(stage, wildcards)
+    target = pipeline.target(stage, **wildcards)
     list(pipeline.walk([target]))
     return target

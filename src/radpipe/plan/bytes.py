@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radpipe.assets import asset, cache_folder, missing_bytes
+from radpipe.dag import Target
 from radpipe.evaluation import BACKBONES, info
 from radpipe.evaluation.reference import KEEP
-from radpipe.pipeline import Pipeline, Target
+from radpipe.pipeline import Pipeline
 from radpipe.plan import flops
 from radpipe.plan.images import images_of, source_name
 from radpipe.plan.work import Work, architecture
-from radpipe.settings import Settings
+from radpipe.settings import TRAIN, Settings
 from radpipe.shards import collection
+from radpipe.stages._models import NETWORKS
 
 PNG = 0.6  # bytes of a photograph as PNG, relative to its pixels' bytes; our guess
 FLOAT = 4
@@ -44,15 +46,15 @@ def downloads(pipeline: Pipeline, targets: list[Target]) -> list[Amount]:
     files: dict[str, None] = {}
     sets: dict[str, None] = {}
     for target in pipeline.walk(targets):
-        dataset = dict(target.wildcards).get("dataset")
-        if dataset is None:
+        dataset = target.get("dataset")
+        if not dataset:
             continue
         settings = pipeline.resolved(dataset)
-        if target.stage == "data":
+        if target.stage.name == "data":
             kind, name = source_name(settings, dataset)
             if kind != "folder":
                 (sets if kind == "collection" else files)[name] = None
-        files.update(dict.fromkeys(_assets(settings, target.stage, dataset)))
+        files.update(dict.fromkeys(_assets(settings, target.stage.name, dataset)))
     cache = cache_folder()
     found = []
     for name in sets:
@@ -68,14 +70,10 @@ def downloads(pipeline: Pipeline, targets: list[Target]) -> list[Amount]:
 
 def _assets(settings: Settings, stage: str, dataset: str) -> Iterator[str]:
     """Single files that a stage fetches."""
-    base, lama = settings.datasets[dataset].base, settings.training.lama
-    if stage == "base" and base != "train":
-        yield base
-    if stage == "lama":
-        if lama.weights != "train":
-            yield lama.weights
-        elif lama.perceptual > 0:
-            yield BACKBONES
+    if stage in NETWORKS and settings.source(stage, dataset) != TRAIN:
+        yield settings.source(stage, dataset)
+    elif stage == "lama" and settings.training.lama.perceptual > 0:
+        yield BACKBONES
     if stage in {"reference", "evaluate"}:
         for metric in settings.evaluation.metrics:
             yield from info(metric).assets

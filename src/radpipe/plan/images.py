@@ -8,7 +8,7 @@ from typing import Any
 
 from radpipe import data
 from radpipe.assets import asset
-from radpipe.pipeline import Pipeline, Target
+from radpipe.pipeline import Pipeline
 from radpipe.settings import Settings
 from radpipe.shards import collection
 
@@ -35,7 +35,7 @@ def source_name(settings: Settings, dataset: str) -> tuple[str, str]:
 
 def images_of(pipeline: Pipeline, dataset: str, split: str | None = None) -> tuple[int, bool]:
     """(images of a split or of all, whether that is known rather than estimated)."""
-    receipt = Path(pipeline.place(Target.of("data", dataset=dataset))["receipt"])
+    receipt = Path(pipeline.target("data", dataset=dataset).receipt)
     if receipt.is_file():
         facts = json.loads(receipt.read_text())["facts"]
         return (facts[split] if split else sum(facts[s] for s in SPLITS)), True

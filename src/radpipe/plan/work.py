@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from radpipe.dag import Target
 from radpipe.evaluation import info
 from radpipe.inpainters import load
 from radpipe.inpainters.base import Inpainter
+from radpipe.method import Method
 from radpipe.models.adm import AdmConfig
 from radpipe.models.lama import LamaConfig
-from radpipe.pipeline import DEFAULT, Pipeline, Target
+from radpipe.pipeline import Pipeline
 from radpipe.plan import flops
 from radpipe.plan.images import images_of
 from radpipe.settings import Settings
-from radpipe.stages.base import config_of
 
 SMALLEST_LPIPS = 64  # pixels; smaller images are enlarged before LPIPS
 
@@ -70,7 +71,7 @@ def gather(pipeline: Pipeline, targets: list[Target]) -> list[Work]:
 def architecture(settings: Settings, dataset: str) -> AdmConfig:
     """The ADM network of a data set."""
     entry = settings.datasets[dataset]
-    return config_of(entry.model, entry.size)
+    return entry.model.at(entry.size)
 
 
 def lama_architecture(settings: Settings) -> LamaConfig:
@@ -96,23 +97,17 @@ class _Estimator:
     def __init__(self, pipeline: Pipeline, target: Target) -> None:
         self.pipeline, self.target, self.names = pipeline, target, dict(target.wildcards)
         self.dataset = self.names.get("dataset", "")
-        variant = self.names.get("variant") or self.names.get("method", "").partition("@")[2]
-        self.settings = (
-            pipeline.resolved(self.dataset, variant or DEFAULT)
-            if self.dataset
-            else pipeline.settings
-        )
+        self.settings = pipeline.view(target)
 
     def work(self) -> Work:
-        stage = self.target.stage
-        estimate = getattr(self, f"_{stage}", None)
+        estimate = getattr(self, f"_{self.target.stage.name}", None)
         if estimate is None:
-            return Work("", self.target.stage, self.names["name"])
+            return Work("", self.target.stage.name, self.names.get("name", ""))
         done: Work = estimate()
         return done
 
     def _work(self, what: str, **values: object) -> Work:
-        return Work(self.dataset, self.target.stage, what, **values)  # type: ignore[arg-type]
+        return Work(self.dataset, self.target.stage.name, what, **values)  # type: ignore[arg-type]
 
     def _data(self) -> Work:
         total, exact = images_of(self.pipeline, self.dataset)
@@ -122,14 +117,13 @@ class _Estimator:
         masks = self.settings.masks.training
         shard = int(self.names["shard"])
         first, end = (masks.count * s // masks.shards for s in (shard, shard + 1))
-        return self._work(self.names["family"], images=end - first)
+        return self._work(masks.family, images=end - first)
 
     def _holes(self) -> Work:
         return self._work("", images=self.settings.evaluation.images)
 
     def _base(self) -> Work:
-        entry = self.settings.datasets[self.dataset]
-        if entry.base != "train":
+        if not self.pipeline.trained_here(self.target):
             return self._work("public weights")
         training = self.settings.training.base
         config = architecture(self.settings, self.dataset)
@@ -145,7 +139,7 @@ class _Estimator:
 
     def _lama(self) -> Work:
         own = self.settings.training.lama
-        if own.weights != "train":
+        if not self.pipeline.trained_here(self.target):
             return self._work("public weights")
         size = self.settings.datasets[self.dataset].size
         config = lama_architecture(self.settings)
@@ -164,16 +158,16 @@ class _Estimator:
         )
 
     def _sample(self) -> Work:
-        method = self.names["method"]
+        method = self.target.method
         settings, shard = self.settings, int(self.names["shard"])
         images = len(range(shard, settings.evaluation.images, settings.resources.shards(method)))
         return self._sampled(method, settings, images)
 
-    def _sampled(self, method: str, settings: Settings, images: int) -> Work:
-        asked = inpainter(settings, method.partition("@")[0])
+    def _sampled(self, method: Method, settings: Settings, images: int) -> Work:
+        asked = inpainter(settings, method.name)
         each = asked.planned_evaluations() if asked.requires else 0
         return self._work(
-            method,
+            str(method),
             images=images,
             evaluations=images * each,
             flop=images * each * self._evaluation(asked, settings),
@@ -191,18 +185,15 @@ class _Estimator:
         return flops.evaluation(architecture(settings, self.dataset), mode, asked.gradient)
 
     def _timing(self) -> Work:
-        """Every method at the run's budget, one image and a batch; once at its official budget."""
-        timing, settings = self.settings.timing, self.settings
-        total = self._work("")
+        """A method at the run's budget, one image and a batch; once at its official budget."""
+        timing, settings, method = self.settings.timing, self.settings, self.target.method
         runs = timing.repeats + timing.warmup
-        for method in self.pipeline.settings.run.methods:
-            images = runs * sum({1, timing.batch})
-            total += replace(self._sampled(method, settings, images), jobs=0)
-            if timing.official and load(method).requires:
-                budgets = {**settings.inpainters, method: {}}
-                official = settings.model_copy(update={"inpainters": budgets})
-                total += replace(self._sampled(method, official, 1), jobs=0)
-        return replace(total, precision=_rate(settings.sampling.precision))
+        total = self._sampled(method, settings, runs * sum({1, timing.batch}))
+        if timing.official and load(method.name).requires:
+            budgets = {**settings.inpainters, method.name: {}}
+            official = settings.model_copy(update={"inpainters": budgets})
+            total += replace(self._sampled(method, official, 1), jobs=0)
+        return replace(total, what="all methods", precision=_rate(settings.sampling.precision))
 
     def _reference(self) -> Work:
         images, exact = images_of(self.pipeline, self.dataset, self.settings.evaluation.reference)

@@ -25,8 +25,9 @@ from radpipe.report.results import (
 from radpipe.report.table import Table
 
 if TYPE_CHECKING:
+    from radpipe.dag import Target
     from radpipe.job import Job
-    from radpipe.pipeline import Pipeline, Target
+    from radpipe.pipeline import Pipeline
 
 KEYS = ("run.datasets", "run.masks", "run.ablations", "evaluation.metrics")
 EXTRA = ("variant", "changes")

@@ -13,8 +13,9 @@ from radpipe.report.mosaic import Grid, with_hole
 from radpipe.report.results import Cell, image_targets, read_cell
 
 if TYPE_CHECKING:
+    from radpipe.dag import Target
     from radpipe.job import Job
-    from radpipe.pipeline import Pipeline, Target
+    from radpipe.pipeline import Pipeline
 
 COLUMNS = ("dataset", "mask", "image", "method", "metric", "value")
 SHOWN = "lpips"

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radpipe.dag import Target
 from radpipe.errors import UserError
-from radpipe.job import Folder, Job
-from radpipe.pipeline import DEFAULT, Pipeline, Target
+from radpipe.job import Job
+from radpipe.method import DEFAULT, Method
+from radpipe.receipts import Folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from radpipe.evaluation.intervals import Interval
+    from radpipe.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def read_cell(job: Job, dataset: str, method: str, mask: str) -> Cell | None:
     folder = found[0]
     rows = json.loads(readable(folder, "metrics.json").read_text())
     scores = pd.read_csv(readable(folder, "scores.csv"), dtype={"image": str})
-    settings = json.loads(folder.receipt.read_text())["slice"]["settings"]
+    settings = folder.made.settings
     return Cell(
         dataset,
         method,
@@ -68,8 +71,8 @@ def read_cell(job: Job, dataset: str, method: str, mask: str) -> Cell | None:
         {row["metric"]: row for row in rows},
         scores.sort_values("image", ignore_index=True),
         settings["seed"],
-        settings["evaluation"]["bootstrap"],
-        settings["evaluation"]["split"],
+        settings["evaluation.bootstrap"],
+        settings["evaluation.split"],
     )
 
 
@@ -129,15 +132,15 @@ def weights_used(job: Job, dataset: str, method: str) -> list[tuple[str, Folder]
     """(stage, results) of the checkpoints upstream that a method runs on."""
     from radpipe.inpainters import load
 
-    name, _, variant = method.partition("@")
-    requires = load(name).requires
+    asked = Method.parse(method)
+    requires = load(asked.name).requires
     if requires is None:
         return []
     found: list[tuple[str, Folder]] = [
         (requires, f) for f in job.folders(requires, dataset=dataset)
     ]
     if requires == "rad":
-        own = job.folders("rad", dataset=dataset, variant=variant or DEFAULT)
+        own = job.folders("rad", dataset=dataset, variant=asked.variant)
         default = job.folders("rad", dataset=dataset, variant=DEFAULT)
         base: list[tuple[str, Folder]] = [("base", f) for f in job.folders("base", dataset=dataset)]
         found = [("rad", f) for f in (own or default)]
@@ -186,12 +189,14 @@ def cell_targets(pipeline: Pipeline, methods: list[str]) -> list[Target]:
     """Scores and weights of some methods on every data set and mask of the settings."""
     run = pipeline.settings.run
     cells = [
-        Target.of("evaluate", dataset=d, method=m, mask=k)
+        pipeline.target("evaluate", dataset=d, method=m, mask=k)
         for d in run.datasets
         for m in methods
         for k in run.masks
     ]
-    weights = [w for d in run.datasets for m in methods for w in pipeline.weights(d, m)]
+    weights = [
+        w for d in run.datasets for m in methods for w in pipeline.weights(d, Method.parse(m))
+    ]
     return list(dict.fromkeys([*cells, *weights]))
 
 
@@ -207,5 +212,5 @@ def ablation_methods(pipeline: Pipeline, name: str) -> list[str]:
 def image_targets(pipeline: Pipeline, cells: list[Target]) -> list[Target]:
     """Cells with the truths, holes and samples that they were scored from."""
     stages = ("data", "holes", "sample")
-    images = [t for c in cells for t in pipeline.upstream(c) if t.stage in stages]
+    images = [t for c in cells for t in pipeline.upstream(c) if t.stage.name in stages]
     return list(dict.fromkeys([*cells, *images]))

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from radpipe.dag import Stage
 from radpipe.imagestore import ImageStore
 from radpipe.job import Job
 from radpipe.masks.bank import evaluation_masks
+
+STAGE = Stage(
+    name="holes",
+    folder="results/masks/{dataset}/{mask}",
+    files=("holes.zip",),
+    keys=("seed", "datasets.{dataset}.size", "evaluation.images", "evaluation.split"),
+    plugins=lambda pipeline, target: [f"masks.{target['mask']}"],
+    upstream=lambda pipeline, target: [pipeline.target("data", dataset=target["dataset"])],
+)
 
 
 def run(job: Job) -> None:

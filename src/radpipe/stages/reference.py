@@ -7,22 +7,37 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from radpipe.evaluation.cell import networks_for
-from radpipe.evaluation.metrics import Options
-from radpipe.evaluation.reference import build_reference, save_references
+from radpipe.dag import Stage
+from radpipe.evaluation import METRICS, networks_of
 from radpipe.imagestore import ImageStore
 from radpipe.job import Job
 from radpipe.progress import bar
-from radpipe.stages.evaluation import setup_of
 
 PORTION = 256  # images decoded at a time
+
+STAGE = Stage(
+    name="reference",
+    folder="results/metrics/{dataset}/reference",
+    files=("features.npz",),
+    keys=("evaluation.reference", "evaluation.fd_size"),
+    values=lambda pipeline, target: {
+        "networks": networks_of(pipeline.view(target).evaluation.metrics)
+    },
+    upstream=lambda pipeline, target: [pipeline.target("data", dataset=target["dataset"])],
+)
 
 
 def run(job: Job) -> None:
     """Write mean, covariance and features for every feature network of the metrics."""
-    split, metrics = job.settings["evaluation.reference"], job.settings["evaluation.metrics"]
+    from radpipe.evaluation.cell import networks_for
+    from radpipe.evaluation.metrics import Options
+    from radpipe.evaluation.reference import build_reference, save_references
+    from radpipe.stages._measuring import setup_of
+
+    split = job.settings["evaluation.reference"]
     store = ImageStore(job.folder("data").file(f"{split}.zip"))
     options = Options(feature_size=job.settings["evaluation.fd_size"])
+    metrics = [m.name for m in METRICS.values() if m.network in job.settings["networks"]]
     networks = networks_for(metrics, setup_of(job, metrics, options))
     source = f"{job.wildcards['dataset']}, {split} split"
     references = {}

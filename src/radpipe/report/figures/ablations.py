@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from radpipe.dag import Target
     from radpipe.job import Job
-    from radpipe.pipeline import Pipeline, Target
+    from radpipe.pipeline import Pipeline
 
 KEYS = ("run.datasets", "run.methods", "run.masks", "run.ablations")
 METRIC = "lpips"
@@ -44,7 +45,7 @@ def needs(pipeline: Pipeline) -> list[Target]:
     run = pipeline.settings.run
     methods = [m for name in run.ablations for m in ablation_methods(pipeline, name)]
     cells = cell_targets(pipeline, list(dict.fromkeys(methods)))
-    return [t for t in cells if t.stage == "evaluate"]
+    return [t for t in cells if t.stage.name == "evaluate"]
 
 
 def draw(job: Job) -> Drawing:

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from radpipe.method import DEFAULT
 from radpipe.report import mosaic
 from radpipe.report.style import BLUE, Drawing, rc
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from radpipe.dag import Target
     from radpipe.job import Job
-    from radpipe.pipeline import Pipeline, Target
+    from radpipe.pipeline import Pipeline
 
 KEYS = ("run.datasets", "run.masks")
 CAPTION = (
@@ -29,15 +31,15 @@ AREAS = np.linspace(0, 1, POINTS)
 
 def needs(pipeline: Pipeline) -> list[Target]:
     """The bank of RAD's training and the test masks, of every data set."""
-    from radpipe.pipeline import Target
-
     run = pipeline.settings.run
     found = []
     for dataset in run.datasets:
         bank = pipeline.resolved(dataset).masks.training
         shards = (str(shard) for shard in range(bank.shards))
-        found += [Target.of("bank", dataset=dataset, family=bank.family, shard=s) for s in shards]
-        found += [Target.of("holes", dataset=dataset, mask=m) for m in run.masks]
+        found += [
+            pipeline.target("bank", dataset=dataset, variant=DEFAULT, shard=s) for s in shards
+        ]
+        found += [pipeline.target("holes", dataset=dataset, mask=m) for m in run.masks]
     return found
 
 
@@ -76,7 +78,7 @@ def read_masks(job: Job, dataset: str) -> dict[str, np.ndarray]:
 
     shards = job.folders("bank", dataset=dataset)
     bank = Bank([f.file(f"{f.receipt.stem}.npz") for f in shards])
-    family = shards[0].path.name
+    family = shards[0].made.settings["masks.training"]["family"]
     found = {f"training ({family})": bank.masks(np.arange(len(bank)))}
     for mask in job.settings["run.masks"]:
         store = ImageStore(job.folder("holes", dataset=dataset, mask=mask).file("holes.zip"))

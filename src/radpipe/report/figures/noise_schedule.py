@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
+    from radpipe.dag import Target
     from radpipe.job import Job
-    from radpipe.pipeline import Pipeline, Target
+    from radpipe.pipeline import Pipeline
 
 KEYS = ("run.datasets", "run.masks")
 SHOWN = (0, 250, 500, 750, 1000, 1250, 1500, 1750, 2000)
@@ -26,10 +27,8 @@ CAPTION = (
 
 def needs(pipeline: Pipeline) -> list[Target]:
     """The test masks of the first data set's last family (the least regular one by default)."""
-    from radpipe.pipeline import Target
-
     run = pipeline.settings.run
-    return [Target.of("holes", dataset=run.datasets[0], mask=run.masks[-1])]
+    return [pipeline.target("holes", dataset=run.datasets[0], mask=run.masks[-1])]
 
 
 def draw(job: Job) -> Drawing:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from radpipe.report import printed, style
 from radpipe.report.results import cell_targets, read_cell
 from radpipe.report.style import Drawing
-from radpipe.report.tables.timing import read_timing
+from radpipe.report.tables import timing
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from radpipe.dag import Target
     from radpipe.job import Job
-    from radpipe.pipeline import Pipeline, Target
+    from radpipe.pipeline import Pipeline
 
 KEYS = ("run.datasets", "run.methods", "run.masks")
 METRICS = ("lpips", "fid", "fd_alexnet")
@@ -40,11 +41,9 @@ COLUMNS = (
 
 def needs(pipeline: Pipeline) -> list[Target]:
     """Scores of the comparison and the timing."""
-    from radpipe.pipeline import Target
-
     cells = cell_targets(pipeline, list(pipeline.settings.run.methods))
-    times = [Target.of("timing", dataset=d) for d in pipeline.settings.run.datasets]
-    return [*(t for t in cells if t.stage == "evaluate"), *times]
+    times = timing.needs(pipeline)
+    return [*(t for t in cells if t.stage.name == "evaluate"), *times]
 
 
 def draw(job: Job) -> Drawing:
@@ -77,7 +76,7 @@ def plotted(job: Job) -> pd.DataFrame:
     """A row per data set, mask, method and metric that has a value."""
     import pandas as pd
 
-    times = read_timing(job)
+    times = timing.read_timing(job)
     times = times[times["budget"] == "run"]
     rows: list[tuple[Any, ...]] = []
     for dataset in job.settings["run.datasets"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from radpipe.pipeline import DEFAULT
+from radpipe.method import DEFAULT, Method
 from radpipe.report import style
 from radpipe.report.results import ablation_methods, readable
 from radpipe.report.style import Drawing
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from radpipe.job import Folder, Job
-    from radpipe.pipeline import Pipeline, Target
+    from radpipe.dag import Target
+    from radpipe.job import Job
+    from radpipe.pipeline import Pipeline
+    from radpipe.receipts import Folder
 
 KEYS = ("run.datasets", "run.methods", "run.ablations")
 STAGES = {"base": "base network", "rad": "RAD", "lama": "LaMa"}
@@ -35,7 +37,9 @@ def needs(pipeline: Pipeline) -> list[Target]:
     run = pipeline.settings.run
     variants = [m for name in run.ablations for m in ablation_methods(pipeline, name)]
     methods = list(dict.fromkeys([*run.methods, *variants]))
-    weights = [w for d in run.datasets for m in methods for w in pipeline.weights(d, m)]
+    weights = [
+        w for d in run.datasets for m in methods for w in pipeline.weights(d, Method.parse(m))
+    ]
     return list(dict.fromkeys(weights))
 
 

@@ -9,12 +9,14 @@ from radpipe.report.claims import claims
 from radpipe.report.evidence import UNTESTED, Evidence
 from radpipe.report.results import ablation_methods, cell_targets
 from radpipe.report.table import Block, Table, Text
+from radpipe.report.tables import timing
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from radpipe.dag import Target
     from radpipe.job import Job
-    from radpipe.pipeline import Pipeline, Target
+    from radpipe.pipeline import Pipeline
 
 KEYS = ("run.datasets", "run.methods", "run.masks", "run.ablations")
 ABLATIONS = ("components", "lora_rank")
@@ -28,12 +30,10 @@ CAPTION = (
 
 def needs(pipeline: Pipeline) -> list[Target]:
     """The comparison, the timing and, where they are run, the ablations that claims are about."""
-    from radpipe.pipeline import Target
-
     run = pipeline.settings.run
     variants = [m for name in ABLATIONS for m in ablation_methods(pipeline, name)]
     methods = dict.fromkeys([*run.methods, *variants])
-    times = [Target.of("timing", dataset=d) for d in run.datasets]
+    times = timing.needs(pipeline)
     return [*cell_targets(pipeline, list(methods)), *times]
 
 

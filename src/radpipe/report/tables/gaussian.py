@@ -9,9 +9,10 @@ from radpipe.report.table import Block, Table, number
 
 if TYPE_CHECKING:
     # the check loads methods by name; named here, a change to one of them makes the table stale
+    from radpipe.dag import Target
     from radpipe.inpainters import ddrm, mcg, rad, repaint, score_sde  # noqa: F401
     from radpipe.job import Job
-    from radpipe.pipeline import Pipeline, Target
+    from radpipe.pipeline import Pipeline
 
 KEYS = ("seed", "gaussian")
 CAPTION = (

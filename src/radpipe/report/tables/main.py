@@ -20,8 +20,9 @@ from radpipe.report.results import Cell, cell_targets, describe_weights, read_ce
 from radpipe.report.table import Table
 
 if TYPE_CHECKING:
+    from radpipe.dag import Target
     from radpipe.job import Job
-    from radpipe.pipeline import Pipeline, Target
+    from radpipe.pipeline import Pipeline
 
 KEYS = ("run.datasets", "run.methods", "run.masks", "evaluation.metrics")
 CAPTION = (

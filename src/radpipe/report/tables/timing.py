@@ -11,8 +11,9 @@ from radpipe.report.table import Block, Table, number
 if TYPE_CHECKING:
     import pandas as pd
 
+    from radpipe.dag import Target
     from radpipe.job import Job
-    from radpipe.pipeline import Pipeline, Target
+    from radpipe.pipeline import Pipeline
 
 KEYS = ("run.datasets", "run.methods")
 CAPTION = (
@@ -26,9 +27,10 @@ CAPTION = (
 
 def needs(pipeline: Pipeline) -> list[Target]:
     """The timing of every data set."""
-    from radpipe.pipeline import Target
-
-    return [Target.of("timing", dataset=d) for d in pipeline.settings.run.datasets]
+    run = pipeline.settings.run
+    return [
+        pipeline.target("timing", dataset=d, method=m) for d in run.datasets for m in run.methods
+    ]
 
 
 def build(job: Job) -> Table:
@@ -73,11 +75,16 @@ def read_timing(job: Job) -> pd.DataFrame:
     parts = []
     for folder in job.folders("timing"):
         part = pd.read_csv(readable(folder, "timing.csv"))
-        dataset = folder.path.parent.name
-        part.insert(0, "dataset", dataset)
+        part.insert(0, "dataset", folder.wildcards["dataset"])
         part.insert(2, "label", [printed.label(m) for m in part["method"]])
         parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+    data = pd.concat(parts, ignore_index=True)
+    # seconds in units of the fixed work that every job times beside its method
+    work = data["seconds_median"] / data["calibration_seconds"]
+    same = ["dataset", "budget", "batch"]
+    rad = data.assign(rad=work)[data["method"] == "rad"][[*same, "rad"]]
+    data["ratio_to_rad"] = work / data.merge(rad, on=same, how="left")["rad"]
+    return data
 
 
 def _rows(part: pd.DataFrame) -> list[tuple[str, ...]]:

@@ -1,78 +1,79 @@
-"""Checks that span sections of params.yaml: names that must exist, values that must fit."""
+"""params.yaml: read, and held to what spans sections: names that must exist, values that fit."""
 
 from __future__ import annotations
 
-import importlib.util
-import pkgutil
 import re
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from radpipe.errors import UserError, nearest, unknown
+from radpipe import assets, data, masks, plugins
+from radpipe.errors import UserError, unknown
 from radpipe.evaluation import METRICS
+from radpipe.plugins import known
+from radpipe.section import PARAMS, section
+from radpipe.settings import TRAIN, Settings, flatten
+from radpipe.yamlfile import load_yaml
 
-if TYPE_CHECKING:
-    from radpipe.settings import Settings
-
-# modules of a plug-in package that are not plug-ins themselves
-HELPERS = {
-    "inpainters": {"base"},
-    "masks": {"bank", "hole"},
-    "data": {"images", "parquet"},
-    "stages": {"evaluation", "models", "report", "training"},
-}
+NAME = re.compile(r"[a-z0-9_]+")  # of a data set: a folder's name, and a word of shell commands
 
 
-@cache
-def plugins(kind: str) -> tuple[str, ...]:
-    """Names that can be typed: the files of radpipe/<kind>/, found without importing them."""
-    spec = importlib.util.find_spec(f"radpipe.{kind}")
-    locations = list(spec.submodule_search_locations or []) if spec else []
-    names = {module.name for module in pkgutil.iter_modules(locations)}
-    return tuple(sorted(n for n in names - HELPERS.get(kind, set()) if not n.startswith("_")))
+def read(path: Path = Path(PARAMS)) -> Settings:
+    """Read and check params.yaml.
+
+    Raises:
+        UserError: naming the key, what is allowed and what to type.
+    """
+    if not path.is_file():
+        raise UserError("there is no settings file", str(path), "run from the repository's root")
+    return parse(load_yaml(path.read_text(encoding="utf-8"), str(path)), str(path))
 
 
-def known(words: Sequence[str], allowed: Sequence[str], key: str, file: str) -> None:
-    """Refuse a word that names nothing, and a word given twice."""
-    for position, word in enumerate(words):
-        if word not in allowed:
-            meant = nearest(word, allowed)
-            hint = f"did you mean `{meant}`? " if meant else ""
-            raise UserError(
-                f"`{word}` is not known",
-                f"{file}, key `{key}.{position}`",
-                f"{hint}allowed: {', '.join(allowed)}",
-            )
-        if word in words[:position]:
-            raise UserError(f"`{word}` stands there twice", f"{file}, key `{key}`", "remove one")
+def parse(raw: Any, file: str = PARAMS) -> Settings:
+    """A raw mapping -> Settings, with the checks that span sections."""
+    if not isinstance(raw, dict):
+        raise UserError(
+            "the settings are not a mapping", file, "restore it: git checkout -- " + file
+        )
+    settings = section(Settings, raw, "", file)
+    check(settings, file)
+    return settings
 
 
-def check(settings: Settings, file: str, resolved: bool = False) -> None:
-    """All cross-section checks, cheapest first; then the same for every data set's overrides.
-
-    Args:
-        settings: to check.
-        file: what messages call them.
-        resolved: overrides are applied already.
+def check(settings: Settings, file: str) -> None:
+    """All checks that span sections, for the file and for each data set with its overrides.
 
     Raises:
         UserError: for the first that fails.
     """
+    for name in settings.datasets:
+        if not NAME.fullmatch(name):
+            raise UserError(
+                f"`{name}` cannot be the name of a data set",
+                f"{file}, key `datasets`",
+                "use small letters, digits and _",
+            )
+    _check(settings, file)
+    for name, dataset in settings.datasets.items():
+        if dataset.overrides:
+            _overrides(settings, name, file)
+
+
+def _check(settings: Settings, file: str) -> None:
+    """What must hold with and without overrides, cheapest first."""
     known(settings.run.datasets, list(settings.datasets), "run.datasets", file)
-    known(settings.run.methods, plugins("inpainters"), "run.methods", file)
-    known(settings.run.masks, plugins("masks"), "run.masks", file)
-    known(settings.run.ablations, plugins("ablations"), "run.ablations", file)
-    known(list(settings.inpainters), plugins("inpainters"), "inpainters", file)
-    known([settings.masks.training.family], plugins("masks"), "masks.training.family", file)
-    known([settings.training.lama.masks], plugins("masks"), "training.lama.masks", file)
+    known(settings.run.methods, plugins.names("inpainters"), "run.methods", file)
+    known(settings.run.masks, plugins.names("masks"), "run.masks", file)
+    known(settings.run.ablations, plugins.names("ablations"), "run.ablations", file)
+    known(list(settings.inpainters), plugins.names("inpainters"), "inpainters", file)
+    known([settings.masks.training.family], plugins.names("masks"), "masks.training.family", file)
+    known([settings.training.lama.masks], plugins.names("masks"), "training.lama.masks", file)
     known(settings.evaluation.metrics, list(METRICS), "evaluation.metrics", file)
     _downloads(settings, file)
     _machine(settings, file)
     for name, dataset in settings.datasets.items():
         known(list(dataset.overrides), list(settings.overrides), f"datasets.{name}.overrides", file)
-        known([settings.reader(name)], plugins("data"), f"datasets.{name}.reader", file)
+        known([settings.reader(name)], plugins.names("data"), f"datasets.{name}.reader", file)
         _architecture(settings, name, file)
         if name in settings.run.datasets or dataset.overrides:
             _fits(settings, name, file)
@@ -88,17 +89,12 @@ def check(settings: Settings, file: str, resolved: bool = False) -> None:
             f"{file}, key `masks.training.count`",
             "put 2 or more there, or take `rad` out of `run.methods`",
         )
-    for name, dataset in settings.datasets.items():
-        if dataset.overrides and not resolved:
-            _overrides(settings, name, file)
 
 
 def _overrides(settings: Settings, name: str, file: str) -> None:
     """A data set's settings with its overrides; a fault of an overriding line is found there."""
-    from radpipe.settings import flatten
-
     try:
-        settings.resolve(name)
+        _check(settings.resolve(name), f"{PARAMS} (data set {name})")
     except UserError as error:
         found = re.search(r"key `(.*)`", error.where)
         key = found[1] if found else ""
@@ -114,14 +110,10 @@ def _downloads(settings: Settings, file: str) -> None:
     """Weights that are not trained here must be in the list of downloads."""
     wanted = {f"datasets.{name}.base": d.base for name, d in settings.datasets.items()}
     wanted["training.lama.weights"] = settings.training.lama.weights
-    if set(wanted.values()) == {"train"}:
-        return
-    from radpipe.assets import MANIFEST
-
     # the list is in the repository, which the library may be used without
-    if not MANIFEST.is_file():
+    if set(wanted.values()) == {TRAIN} or not assets.MANIFEST.is_file():
         return
-    allowed = ["train", *_weights(MANIFEST.resolve(), MANIFEST.stat().st_mtime_ns)]
+    allowed = [TRAIN, *_weights(assets.MANIFEST.resolve(), assets.MANIFEST.stat().st_mtime_ns)]
     for key, word in wanted.items():
         if word not in allowed:
             raise unknown("download of weights", word, allowed, f"{file}, key `{key}`")
@@ -130,40 +122,33 @@ def _downloads(settings: Settings, file: str) -> None:
 @cache
 def _weights(manifest: Path, changed: int) -> tuple[str, ...]:
     """The downloads that are weights of a network; `changed` is the list's time stamp."""
-    from radpipe.assets import read_manifest
-
-    assets = read_manifest(manifest).assets
-    return tuple(name for name, asset in assets.items() if asset.architecture)
+    found = assets.read_manifest(manifest).assets
+    return tuple(name for name, asset in found.items() if asset.architecture)
 
 
 def _fits(settings: Settings, name: str, file: str) -> None:
     """Every mask family that is used must make sense at the data set's size."""
-    from radpipe.masks import fits
-
     used = {*settings.run.masks, settings.masks.training.family, settings.training.lama.masks}
     for family in sorted(used):
         try:
-            fits(family, settings.datasets[name].size)
+            masks.fits(family, settings.datasets[name].size)
         except UserError as error:
             raise UserError(error.what, f"{file}, key `datasets.{name}.size`", error.do) from None
 
 
 def _reader(settings: Settings, name: str, file: str) -> None:
     """The data set's own settings, by its reader's model."""
-    from radpipe import data
-    from radpipe.settings import section
-
     model = data.load(settings.reader(name)).Settings
     section(model, settings.datasets[name].data, f"datasets.{name}.data", file)
 
 
 def _machine(settings: Settings, file: str) -> None:
     """What the machine gives to each kind of job; `default` stands for those not named."""
-    stages = [*plugins("stages"), "table", "figure"]
+    stages = plugins.names("stages")
     for key, allowed in (
         ("minutes", stages),
         ("memory_mb", stages),
-        ("sample_shards", plugins("inpainters")),
+        ("sample_shards", plugins.names("inpainters")),
     ):
         given: dict[str, int] = getattr(settings.resources, key)
         where = f"resources.{key}"

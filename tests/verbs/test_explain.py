@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from radpipe.errors import UserError
-from radpipe.explain import explain
-from radpipe.pipeline import Pipeline, Target
+from radpipe.pipeline import Pipeline
 from radpipe.report.show import show
 from radpipe.stages import report
+from radpipe.verbs.explain import explain
 from report_tree import Tree, make_settings
 
 MAIN = Target.of("table", name="main")

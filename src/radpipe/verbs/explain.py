@@ -11,12 +11,13 @@ import csv
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from radpipe.dag import Target
 from radpipe.errors import UserError, nearest
-from radpipe.job import Folder
-from radpipe.pipeline import Pipeline, Target
+from radpipe.pipeline import Pipeline
+from radpipe.receipts import Receipt, changes
 from radpipe.settings import flatten
 
 TABLES = Path("results/tables")
@@ -48,10 +49,10 @@ def explain(
     """
     place = table if table.is_absolute() else root / table
     row = find(place, method, mask, metric, dataset)
-    shown = Target.of("table", name=place.stem)
+    shown = pipeline.target("table", name=place.stem)
     if place.resolve() != (root / TABLES / f"{place.stem}.csv").resolve():
         raise UserError("only tables of this run can be explained", str(table), f"see {TABLES}")
-    cell = Target.of("evaluate", dataset=row["dataset"], method=method, mask=mask)
+    cell = pipeline.target("evaluate", dataset=row["dataset"], method=method, mask=mask)
     chain = [*reversed(list(pipeline.walk([cell])))]
     if cell not in pipeline.upstream(shown):
         raise UserError(
@@ -59,9 +60,9 @@ def explain(
             str(table),
             "run: snakemake --cores all all",
         )
-    links = [verify(pipeline, root, target) for target in (shown, *chain)]
-    measured = verify_value(root, pipeline, cell, row)
-    return "\n".join([*_number(row, table), *measured, "", *_links(links), "", _verdict(links)])
+    links = [Link(target, held(pipeline, root, target)) for target in (shown, *chain)]
+    how = measured(root, cell, row)
+    return "\n".join([*_number(row, table), *how, "", *_links(links), "", _verdict(links)])
 
 
 def find(
@@ -110,36 +111,41 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def verify(pipeline: Pipeline, root: Path, target: Target) -> dict[str, Any]:
-    """Check one result; its receipt with its place.
+@dataclass(frozen=True)
+class Link:
+    """A result of the chain with its receipt."""
+
+    target: Target
+    receipt: Receipt
+
+
+def held(pipeline: Pipeline, root: Path, target: Target) -> Receipt:
+    """The receipt of a result, after holding it to the settings, the code and its files.
 
     Raises:
         UserError: the receipt is missing, or it or a file of it does not match.
     """
-    place = pipeline.place(target)
-    folder = Folder(root / place["folder"], root / place["receipt"])
-    if not folder.receipt.is_file():
+    found = Receipt.read(root / target.receipt)
+    again = f"snakemake --cores all {target.receipt}"
+    if found is None:
         raise UserError(
-            "the chain is broken: a receipt is missing",
-            str(place["receipt"]),
-            f"run: snakemake --cores all {place['receipt']}",
+            "the chain is broken: a receipt is missing", target.receipt, f"run: {again}"
         )
-    receipt: dict[str, Any] = json.loads(folder.receipt.read_text())
-    current = json.loads(pipeline.slice(target))
-    if receipt["slice"] != current:
+    if found.digest != pipeline.digest(target):
+        why = next(changes(found.slice, pipeline.slice(target)), "what it stands on")
         raise UserError(
-            f"the chain is broken: {_changed(receipt['slice'], current)} since this was made",
-            str(place["receipt"]),
-            f"make it anew: snakemake --cores all {place['receipt']}",
+            f"the chain is broken: changed since this was made: {why}",
+            target.receipt,
+            f"make it anew: {again}",
         )
-    for name in receipt["files"]:
-        folder.file(name)
-    return {**receipt, "target": target, "place": place}
+    for name in found.files:
+        target.under(root).file(name)
+    return found
 
 
-def verify_value(root: Path, pipeline: Pipeline, cell: Target, row: Mapping[str, str]) -> list[str]:
+def measured(root: Path, cell: Target, row: Mapping[str, str]) -> list[str]:
     """Check that the table's number is the one that was measured; how it came about in words."""
-    folder = root / pipeline.place(cell)["folder"]
+    folder = root / cell.folder
     name, value = row["metric"], float(row["value"])
     with (folder / "scores.csv").open(newline="") as file:
         images = list(csv.DictReader(file))
@@ -170,18 +176,6 @@ def _mismatch(row: Mapping[str, str], what: str, folder: Path) -> UserError:
     )
 
 
-def _changed(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """What differs between two slices, the most telling first."""
-    before, after = flatten(old["settings"]), flatten(new["settings"])
-    for key in sorted(before.keys() | after.keys()):
-        if before.get(key) != after.get(key):
-            return f"`{key}` changed from {before.get(key)} to {after.get(key)}"
-    if old["code"] != new["code"]:
-        return f"the code of the stage `{new['stage']}` changed"
-    stale = [k for k, v in new["upstream"].items() if old["upstream"].get(k) != v]
-    return f"what it stands on changed ({', '.join(stale[:3]) or 'something was removed'})"
-
-
 def _number(row: Mapping[str, str], table: Path) -> list[str]:
     name = f"{row.get('label') or row['metric']} of {row['method']} on {row['mask']} masks"
     lines = [f"{row['value']}: {name}, {row['dataset']}", f"  a row of {table}"]
@@ -190,23 +184,22 @@ def _number(row: Mapping[str, str], table: Path) -> list[str]:
     return lines
 
 
-def _links(links: list[dict[str, Any]]) -> list[str]:
+def _links(links: list[Link]) -> list[str]:
     """Per result: where it is, its files' checksums and the settings it saw."""
     lines = []
     for link in links:
-        lines.append(f"{link['target']}  (slice of {link['place']['receipt']})")
-        folder = link["place"]["folder"]
-        for name, entry in link["files"].items():
-            lines.append(f"    sha256 {entry['sha256']}  {folder}/{name}")
-        for key, value in flatten(link["slice"]["settings"]).items():
+        lines.append(f"{link.target}  (slice of {link.target.receipt})")
+        for name, entry in link.receipt.files.items():
+            lines.append(f"    sha256 {entry['sha256']}  {link.target.folder}/{name}")
+        for key, value in flatten(link.receipt.settings).items():
             lines.append(f"    {key}: {json.dumps(value)}")
-        for key, value in link["facts"].items():
+        for key, value in link.receipt.facts.items():
             lines.append(f"    found: {key} = {json.dumps(value)}")
     return lines
 
 
-def _verdict(links: list[dict[str, Any]]) -> str:
-    files = sum(len(link["files"]) for link in links)
+def _verdict(links: list[Link]) -> str:
+    files = sum(len(link.receipt.files) for link in links)
     return (
         f"The chain holds: {len(links)} results with {files} files match their receipts, "
         "the current params.yaml and the current code."

@@ -24,11 +24,7 @@ def orphans(settings: Settings, root: Path) -> list[Path]:
         root: the repository; the paths returned are relative to it.
     """
     pipeline = Pipeline(settings)
-    known = {
-        name
-        for target in pipeline.walk(pipeline.report_targets())
-        for name in pipeline.outputs(target)
-    }
+    known = {name for target in pipeline.walk(pipeline.report_targets()) for name in target.outputs}
     found = [p.relative_to(root) for f in FOLDERS for p in (root / f).rglob("*") if p.is_file()]
     return sorted(path for path in found if path.as_posix() not in known)
 

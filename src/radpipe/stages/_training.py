@@ -1,23 +1,23 @@
-"""What the training stages share: images, device, one run of the trainer."""
+"""What the training stages share: images, one run of the trainer."""
 
 from __future__ import annotations
 
-import logging
-import os
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from radpipe.errors import UserError
+from radpipe import training
+from radpipe.devices import resolve_device
 from radpipe.files import atomic
 from radpipe.imagestore import ImageStore
 from radpipe.job import Job
-from radpipe.launch import launched
+from radpipe.lazy import torch
 from radpipe.settings import Optimisation
-from radpipe.training.loop import Objective, Trainer, accelerator
-from radpipe.training.samples import Draw, NumberedSamples
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from radpipe.training.loop import Objective
+    from radpipe.training.samples import Draw
+
 IN_MEMORY = 1 << 30  # bytes of pixels up to which a split is decoded once and kept
 
 
@@ -39,32 +39,6 @@ class StoredImages:
         return self.store.read(self.ids[index])
 
 
-def resolve_device(wanted: str) -> str:
-    """'auto' is a GPU where there is one; each of several launched processes has its own.
-
-    Raises:
-        UserError: the GPU that is asked for is not there.
-    """
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if wanted == "auto":
-        wanted = "cuda" if count else "cpu"
-    if wanted == "cuda" and launched():
-        wanted = f"cuda:{os.environ['LOCAL_RANK']}"
-    number = int(wanted.partition(":")[2] or 0)
-    if wanted != "cpu" and number >= count:
-        raise UserError(
-            f"PyTorch sees {count} GPUs here, so there is no `{wanted}`",
-            "params.yaml, key `resources.device`",
-            "set it to auto or cpu, or run on a machine with that GPU: see radpipe doctor",
-        )
-    return wanted
-
-
-def device_name(job: Job) -> str:
-    """The device of this job."""
-    return resolve_device(job.resources.device)
-
-
 def train(
     job: Job, objective: Objective, settings: Optimisation, seed: int, draw: Draw, what: str
 ) -> bool:
@@ -75,12 +49,12 @@ def train(
     """
     torch.set_num_threads(job.resources.train_threads)
     images = StoredImages(ImageStore(job.folder("data").file("train.zip")), job.settings["size"])
-    trainer = Trainer(
+    trainer = training.loop.Trainer(
         objective,
         settings,
-        NumberedSamples(images, seed, settings.flip, draw),
+        training.samples.NumberedSamples(images, seed, settings.flip, draw),
         job.resume,
-        accelerator(settings.precision, device_name(job)),
+        training.loop.accelerator(settings.precision, resolve_device(job.resources.device)),
         job.resources.save_seconds,
         job.resources.loader_workers,
     )

@@ -21,10 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from radpipe.errors import UserError
 from radpipe.pipeline import Pipeline
+from radpipe.yamlfile import load_yaml
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +55,7 @@ def publish(pipeline: Pipeline, root: Path, limit: int = LIMIT) -> Published:
         UserError: the results are not those of the current settings and code, or they are too
             big. The remote is then as it was.
     """
-    stale = json.loads(_dvc(root, "status", "--json").stdout or "{}")
+    stale = json.loads(dvc(root, "status", "--json").stdout or "{}")
     if stale:
         raise UserError(
             "the results here are not what dvc.lock records for these settings and this code",
@@ -73,7 +72,7 @@ def publish(pipeline: Pipeline, root: Path, limit: int = LIMIT) -> Published:
             "make them fewer or smaller, or push them to a remote of your own: dvc push -r NAME",
         )
     before = set(stored(root))
-    _dvc(root, "push", "-q", "-r", NAME)
+    dvc(root, "push", "-q", "-r", NAME)
     removed = _remove_others(root, set(wanted))
     return Published(len(wanted), total, len(set(wanted) - before), removed)
 
@@ -84,7 +83,7 @@ def _require_current(pipeline: Pipeline, root: Path) -> None:
         if not pipeline.current(target, root):
             raise UserError(
                 "dvc.lock records results that are not those of the settings and the code",
-                pipeline.place(target)["receipt"],
+                target.receipt,
                 "run: snakemake --cores all all, then dvc repro; then publish again",
             )
 
@@ -113,7 +112,7 @@ def outputs(root: Path) -> dict[str, str]:
     lock = root / "dvc.lock"
     if not lock.is_file():
         raise UserError("no result is recorded yet", "dvc.lock", "run: dvc repro")
-    stages = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    stages = _yaml(root / "dvc.yaml")["stages"]
     in_git = {
         path
         for stage in stages.values()
@@ -122,7 +121,7 @@ def outputs(root: Path) -> dict[str, str]:
         for path, options in entry.items()
         if options.get("cache") is False
     }
-    recorded = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]
+    recorded = _yaml(lock)["stages"]
     entries = [entry for stage in recorded.values() for entry in stage.get("outs", [])]
     return {e["path"]: e["md5"] for e in entries if e["path"] not in in_git}
 
@@ -145,11 +144,11 @@ def pull(root: Path) -> bool:
         log.info("no cached results (there is no dvc.lock): everything will be computed")
         return False
     with _environment(root) as environment:
-        _dvc(root, "fetch", "-q", env=environment, check=False)
+        dvc(root, "fetch", "-q", env=environment, check=False)
         if not _complete(root):
             log.info("the remote has not all cached results: what is missing will be computed")
             return False
-        lost = sorted(str(path) for path in _only_here(root, environment))
+        lost = sorted(str(path) for path in only_here(root, environment))
         if lost:
             log.info(
                 "results here differ from the cached ones and are kept (%s%s)\n"
@@ -158,7 +157,7 @@ def pull(root: Path) -> bool:
                 f" and {len(lost) - 1} more" if len(lost) > 1 else "",
             )
             return False
-        done = _dvc(root, "checkout", "-q", env=environment, check=False)
+        done = dvc(root, "checkout", "-q", env=environment, check=False)
     if done.returncode:
         log.info("the cached results could not be put in place: %s", _reason(done))
         return False
@@ -174,9 +173,9 @@ def _complete(root: Path) -> bool:
         return False
 
 
-def _only_here(root: Path, environment: dict[str, str]) -> Iterator[Path]:
+def only_here(root: Path, environment: dict[str, str] | None = None) -> Iterator[Path]:
     """Files that a checkout would overwrite or remove and that are in no cache."""
-    done = _dvc(root, "data", "status", "--granular", "--json", env=environment)
+    done = dvc(root, "data", "status", "--granular", "--json", env=environment)
     changes = json.loads(done.stdout or "{}").get("uncommitted", {})
     modified = [m if isinstance(m, str) else m["new"] for m in changes.get("modified", [])]
     for name in [*modified, *changes.get("added", [])]:
@@ -208,7 +207,7 @@ def _size(root: Path, name: str) -> int:
 
 def _largest(root: Path) -> str:
     """The recorded folders by size, for the refusal."""
-    lock = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    lock = _yaml(root / "dvc.lock")["stages"]
     ours = outputs(root)
     sizes = {e["path"]: e["size"] for s in lock.values() for e in s["outs"] if e["path"] in ours}
     ranked = sorted(sizes.items(), key=lambda item: -item[1])
@@ -223,6 +222,10 @@ def _remove_others(root: Path, wanted: set[str]) -> int:
         if not any(path.parent.iterdir()):
             path.parent.rmdir()
     return len(others)
+
+
+def _yaml(path: Path) -> Any:
+    return load_yaml(path.read_text(encoding="utf-8"), str(path))
 
 
 def _paths(status: Any) -> set[str]:
@@ -249,7 +252,7 @@ def _environment(root: Path) -> Iterator[dict[str, str]]:
         yield {"DVC_SYSTEM_CONFIG_DIR": folder}
 
 
-def _dvc(
+def dvc(
     root: Path, *arguments: str, env: dict[str, str] | None = None, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """Run DVC of this environment in the repository; a failure becomes one message."""

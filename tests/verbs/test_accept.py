@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from radpipe import pipeline as pipelines
-from radpipe.accept import accept
 from radpipe.errors import UserError
-from radpipe.pipeline import Pipeline, Target
+from radpipe.pipeline import Pipeline
+from radpipe.verbs.accept import accept
 from report_tree import Tree, make_settings
 
 RECEIPT = "results/metrics/emoji/telea/box/receipt.json"

@@ -1,4 +1,4 @@
-"""`radpipe verify`: compute the main table again from the networks, and compare.
+"""`radpipe verify --all`: compute the main table again from the networks, and compare.
 
 In a folder of its own, with everything that the table and the claims stand on except the inpainted
 images and their scores: Snakemake makes those again there, from the networks, and with them the
@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from radpipe.dag import Target
 from radpipe.errors import UserError
-from radpipe.pipeline import Pipeline, Target
+from radpipe.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Verified:
         return "\n".join(lines)
 
 
-def verify(pipeline: Pipeline, root: Path, cores: str = "all") -> Verified:
+def remake(pipeline: Pipeline, root: Path, cores: str = "all") -> Verified:
     """Sample and score every cell of the main table again, and compare.
 
     A killed run goes on where it was. After a whole one its folder is removed, unless something
@@ -78,7 +79,7 @@ def verify(pipeline: Pipeline, root: Path, cores: str = "all") -> Verified:
     Raises:
         UserError: the table here is not that of the current settings, or the run failed.
     """
-    table, claims = (Target.of("table", name=name) for name in (TABLE, CLAIMS))
+    table, claims = (pipeline.target("table", name=name) for name in (TABLE, CLAIMS))
     if not _current(pipeline, table, root):
         raise UserError(
             "this table is not there, or not that of the current settings and code",
@@ -110,8 +111,13 @@ def _clear(folder: Path) -> None:
 
 def cells(pipeline: Pipeline) -> list[Target]:
     """What is made again: images and scores of the main table."""
-    shards = [t for cell in pipeline.cells for t in pipeline.upstream(cell) if t.stage == "sample"]
+    shards = [shard for cell in pipeline.cells for shard in shards_of(pipeline, cell)]
     return [*dict.fromkeys(shards), *pipeline.cells]
+
+
+def shards_of(pipeline: Pipeline, cell: Target) -> list[Target]:
+    """The sampling jobs of a cell."""
+    return [t for t in pipeline.upstream(cell) if t.stage.name == "sample"]
 
 
 def compare(pipeline: Pipeline, root: Path, other: Path, with_claims: bool) -> Verified:
@@ -119,7 +125,7 @@ def compare(pipeline: Pipeline, root: Path, other: Path, with_claims: bool) -> V
     found = Verified()
     _compare_values(_rows(root, TABLE), _rows(other, TABLE), found)
     for cell in pipeline.cells:
-        shards = [t for t in pipeline.upstream(cell) if t.stage == "sample"]
+        shards = shards_of(pipeline, cell)
         found.all_cells += 1
         found.cells += all(_files(root, pipeline, t) == _files(other, pipeline, t) for t in shards)
     if with_claims:
@@ -178,7 +184,7 @@ def _rows(root: Path, table: str) -> list[dict[str, str]]:
 
 def _files(root: Path, pipeline: Pipeline, target: Target) -> Any:
     """Names, sizes and checksums of a target's files."""
-    return json.loads((root / pipeline.place(target)["receipt"]).read_text())["files"]
+    return json.loads((root / target.receipt).read_text())["files"]
 
 
 def _current(pipeline: Pipeline, table: Target, root: Path) -> bool:

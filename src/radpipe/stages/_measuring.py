@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from radpipe.assets import cache_folder, fetch
+from radpipe.devices import resolve_device
 from radpipe.errors import Unreachable
 from radpipe.evaluation import info
-from radpipe.evaluation.metrics import Options, Setup
 from radpipe.job import Job
-from radpipe.stages.training import device_name
+from radpipe.lazy import torch
+
+if TYPE_CHECKING:
+    from radpipe.evaluation.metrics import Options, Setup
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +37,13 @@ def fetched(metrics: Iterable[str]) -> dict[str, Path]:
 
 def setup_of(job: Job, metrics: Iterable[str], options: Options) -> Setup:
     """Assets, device and options of a job's metrics."""
+    from radpipe.evaluation.metrics import Setup
+
     torch.set_num_threads(job.threads)
     return Setup(
         fetched(metrics),
         cache_folder(),
-        torch.device(device_name(job)),
+        torch.device(resolve_device(job.resources.device)),
         job.resources.sample_batch,
         options,
     )

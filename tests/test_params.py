@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from radpipe import settings
+from radpipe import params, settings
 from radpipe.errors import UserError
 from radpipe.inpainters import load
-from radpipe.settings_checks import plugins
+from radpipe.plugins import names as plugins
+from radpipe.yamlfile import load_yaml
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 
@@ -22,7 +23,7 @@ def raw() -> dict[str, Any]:
 
 
 def test_the_repositorys_settings_are_valid() -> None:
-    assert settings.read(PARAMS).run.datasets
+    assert params.read(PARAMS).run.datasets
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,7 @@ def test_the_repositorys_settings_are_valid() -> None:
         ("inpainters.repaint.stepz", 3, ["inpainters.repaint.stepz", "`steps`"]),
         ("inpainters.repant", {}, ["`repaint`"]),
         ("evaluation.split", True, ["evaluation.split", "quote"]),
+        ("run.methods", [], ["run.methods", "at least 1 is needed"]),
         ("timing.repeats", 0, ["timing.repeats"]),
         ("resources.gpus", -1, ["resources.gpus"]),
         ("evaluation.metrics", ["lpipz"], ["evaluation.metrics.0", "`lpips`"]),
@@ -70,7 +72,7 @@ def test_a_bad_setting_is_one_message(
     if key == "training.rad.batch":
         settings.put(raw, "training.rad.accumulate", 2)
     with pytest.raises(UserError) as caught:
-        settings.parse(raw)
+        params.parse(raw)
     message = str(caught.value)
     assert all(word in message for word in words), message
     assert "Traceback" not in message
@@ -97,14 +99,14 @@ def test_a_fault_in_overrides_is_found_before_they_are_used(
     assert raw["run"]["datasets"] == ["emoji"]  # which has no overrides
     raw["overrides"]["paper"][line] = value
     with pytest.raises(UserError) as caught:
-        settings.parse(raw)
+        params.parse(raw)
     message = str(caught.value)
     assert all(word in message for word in words), message
 
 
 @pytest.mark.parametrize("dataset", ["ffhq", "lsun_bedroom", "imagenet"])
 def test_the_papers_data_sets_have_the_official_budgets(dataset: str) -> None:
-    paper = settings.read(PARAMS).resolve(dataset)
+    paper = params.read(PARAMS).resolve(dataset)
     for method in plugins("inpainters"):
         assert paper.inpainter(method) == load(method).Settings(), method
     rad = paper.inpainter("rad").model_dump()
@@ -114,11 +116,11 @@ def test_the_papers_data_sets_have_the_official_budgets(dataset: str) -> None:
 def test_a_missing_setting_is_named(raw: dict[str, Any]) -> None:
     del raw["training"]["rad"]["lr"]
     with pytest.raises(UserError, match=r"training\.rad\.lr"):
-        settings.parse(raw)
+        params.parse(raw)
 
 
 def test_overrides_hold_for_their_data_set_alone(raw: dict[str, Any]) -> None:
-    parsed = settings.parse(raw)
+    parsed = params.parse(raw)
     official = parsed.resolve("ffhq").inpainter("repaint").model_dump()
     assert (official["steps"], official["jump_length"], official["resamplings"]) == (250, 10, 10)
     assert parsed.resolve("emoji").inpainter("repaint") == parsed.inpainter("repaint")
@@ -128,7 +130,7 @@ def test_yaml_faults_name_the_line(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text("seed: 0\nrun: [unclosed\n")
     with pytest.raises(UserError, match="line 3"):
-        settings.read(path)
+        params.read(path)
 
 
 @pytest.mark.parametrize(
@@ -139,4 +141,37 @@ def test_numbers_with_an_exponent_need_no_point(tmp_path: Path, text: str, value
     edited = PARAMS.read_text().replace("lr: 4.0e-4", f"lr: {text}", 1)
     assert f"lr: {text}" in edited
     (tmp_path / "params.yaml").write_text(edited)
-    assert settings.read(tmp_path / "params.yaml").training.base.lr == value
+    assert params.read(tmp_path / "params.yaml").training.base.lr == value
+
+
+@pytest.mark.parametrize(
+    "name", ["a;touch x;#", "../x", "a.b", "a b", "a|b", "$(id)", "(", "A", ""]
+)
+def test_a_data_set_is_named_by_a_plain_word(raw: dict[str, Any], name: str) -> None:
+    """It is a folder's name and a word of shell commands."""
+    raw["datasets"][name] = raw["datasets"]["emoji"] | {"reader": "emoji"}
+    with pytest.raises(UserError, match="small letters, digits and _"):
+        params.parse(raw)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("seed: 0\nseed: 1\n", 'duplicate key "seed"'),
+        ("a: {b: [1, .inf]}\n", "a.b.1"),
+        ("a: .nan\n", "finite"),
+        ("a: &x [*x]\n", "aliases"),
+        ("\n".join(["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+                   + [f"a{i}: &a{i} [{', '.join(9 * [f'*a{i - 1}'])}]" for i in range(1, 30)]),
+         "aliases"),
+    ],
+)  # fmt: skip
+def test_yaml_that_says_what_nobody_means_is_refused_at_once(text: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        load_yaml(text, "params.yaml")
+
+
+def test_yaml_reads_words_as_words_and_numbers_as_numbers() -> None:
+    assert load_yaml("a: no\nb: 1e-4\nc: &x [1]\nd: *x\n", "f") == {
+        "a": "no", "b": 1e-4, "c": [1], "d": [1],
+    }  # fmt: skip
