@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from radpipe import masks
 from radpipe.errors import UserError
 from radpipe.masks import fits, load, names
 from radpipe.masks.perlin import field
@@ -13,7 +14,7 @@ from radpipe.seeding import generator
 
 
 def draw(name: str, size: int, count: int) -> np.ndarray:
-    return np.stack([load(name).sample(generator(0, name, i), size) for i in range(count)])
+    return np.stack([masks.draw(name, generator(0, name, i), size) for i in range(count)])
 
 
 def test_the_families_are_there() -> None:
