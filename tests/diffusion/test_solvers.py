@@ -13,7 +13,6 @@ from radpipe.diffusion.process import posterior, x0_from_eps
 from radpipe.diffusion.reverse import KnownRegion, reverse
 from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.diffusion.solvers import Ancestral, Ddim, DpmSolver2M, Prediction, Update
-from radpipe.errors import UserError
 
 S = TwoPhaseSchedule()
 RULES: dict[str, Callable[[], Update]] = {
@@ -46,36 +45,6 @@ def draw(*shape: int, seed: int = 0) -> Tensor:
 
 def scalar_levels(*times: int) -> LevelPath:
     return LevelPath(S, times)
-
-
-# Paths
-
-
-def test_spacings() -> None:
-    assert spaced_levels(S, 100, "trailing") == [*range(1000, 0, -10), 0]
-    assert spaced_levels(S, 100, "leading") == [*range(991, 0, -10), 0]
-    assert spaced_levels(S, 4, "linspace") == [1000, 667, 334, 1, 0]
-    every = [*range(1000, -1, -1)]
-    for spacing in ("trailing", "leading", "linspace", "logsnr"):
-        assert spaced_levels(S, 1000, spacing) == every
-        for steps in (1, 2, 7, 25, 333, 999):
-            levels = spaced_levels(S, steps, spacing)
-            assert len(levels) == steps + 1 and levels[-1] == 0 and levels[0] <= 1000
-            assert levels == sorted(set(levels), reverse=True)
-
-
-def test_log_snr_strides_are_equal_where_levels_are_dense() -> None:
-    levels = spaced_levels(S, 11, "logsnr")
-    assert levels[0] == 1000 and levels[-2:] == [1, 0]
-    a = S.alpha_bar_scalar[levels[:6]]
-    strides = (a / (1 - a)).log().diff()
-    assert torch.allclose(strides, strides.mean().expand(5), rtol=0.02)
-
-
-@pytest.mark.parametrize("steps", [0, 1001])
-def test_impossible_steps_are_a_users_error(steps: int) -> None:
-    with pytest.raises(UserError, match=r"1\.\.1000"):
-        spaced_levels(S, steps)
 
 
 # Gaussian data: the law of the samples, exactly
