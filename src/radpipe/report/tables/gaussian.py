@@ -29,21 +29,23 @@ def needs(pipeline: Pipeline) -> list[Target]:
 
 def build(job: Job) -> Table:
     """A row per method and settings."""
+    import pandas as pd
     import torch
 
-    from radpipe.evaluation.gaussian_check import CASES, gaussian_check
+    from radpipe.experiments.gaussian import cases_of, compare
     from radpipe.progress import bar
     from radpipe.settings import Gaussian
+    from radpipe.settings_checks import plugins
 
     torch.set_num_threads(job.threads)
     settings = job.section("gaussian", Gaussian)
-    cases = [case for case in CASES if case[1]["steps"] <= settings.steps]
+    cases = cases_of(plugins("inpainters"), settings.steps)
     with bar(len(cases), "gaussian check", unit="cases") as progress:
 
         def done(case: str) -> None:
             progress.update()
 
-        data = gaussian_check(settings.samples, job.settings["seed"], cases, done)
+        data = pd.DataFrame(compare(cases, settings.samples, job.settings["seed"], done))
     head = ("Method", "Settings", "Evaluations", "Error of the mean", "Error of the covariance")
     rows = tuple(
         (
