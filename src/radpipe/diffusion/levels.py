@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, repeat
-from typing import Literal, overload
+from typing import Literal
 
 from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.errors import UserError
@@ -25,7 +25,7 @@ class Level:
     alpha_bar: torch.Tensor
 
 
-class LevelPath(Sequence[Level]):
+class LevelPath:
     """Levels at the given times, each made when it is asked for (a map costs H*W float64).
 
     Args:
@@ -54,15 +54,12 @@ class LevelPath(Sequence[Level]):
     def __len__(self) -> int:
         return len(self.times)
 
-    @overload
-    def __getitem__(self, index: int) -> Level: ...
-    @overload
-    def __getitem__(self, index: slice) -> LevelPath: ...
-    def __getitem__(self, index: int | slice) -> Level | LevelPath:
-        if isinstance(index, slice):
-            return LevelPath(self.schedule, self.times[index], self.m)
+    def __getitem__(self, index: int) -> Level:
         t = self.times[index]
         return Level(t, self.schedule.alpha_bar(t, self.m))
+
+    def __iter__(self) -> Iterator[Level]:
+        return map(self.__getitem__, range(len(self)))
 
 
 def spaced_levels(

@@ -7,7 +7,7 @@ them over bit for bit) or as one number (all baselines).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 
 from radpipe.diffusion.levels import Level
@@ -20,7 +20,7 @@ from radpipe.lazy import torch
 def reverse(
     denoiser: Denoiser,
     x: torch.Tensor,
-    levels: Sequence[Level],
+    levels: Iterable[Level],
     update: Update,
     rule: KnownRegion,
     noise: PerImageNoise,
@@ -29,7 +29,7 @@ def reverse(
 
     Args:
         denoiser: evaluated once per downward step.
-        x: `[B, C, H, W]` at levels[0].
+        x: `[B, C, H, W]` at the first level.
         levels: the whole path; where it goes up, `rule.renoise` is called instead.
         update: a fresh update rule.
         rule: what happens to known pixels.

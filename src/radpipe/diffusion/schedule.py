@@ -72,10 +72,6 @@ class TwoPhaseSchedule:
         """abar of the scalar schedule, float64 `[T + 1]`; entry 0 is 1."""
         return self._hole_path[: self.steps + 1].exp()
 
-    def phase(self, t: int | Tensor) -> Tensor:
-        """Phase of the step that ends at level t, 1 or 2, int64 in the shape of t (level 0: 1)."""
-        return 1 + (torch.as_tensor(t) > self.steps).long()
-
     def log_alpha_bar(self, t: int | Tensor, m: Tensor) -> Tensor:
         """log abar_t,i, float64 `[B, 1, H, W]`, <= 0; arguments as for `alpha_bar`."""
         return self._along(self._hole_path, self._known_path, t, m)

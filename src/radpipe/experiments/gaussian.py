@@ -201,7 +201,7 @@ def draws(problem: Problem, mean: Tensor, covariance: Tensor, samples: int, seed
 def cases_of(methods: Iterable[str], most_steps: int) -> list[Case]:
     """The cases of the diffusion methods among `methods`, of at most so many reverse steps."""
     diffusion = [name for name in methods if load(name).requires in ("rad", "base")]
-    own = [(name, {}) for name in diffusion if name not in dict(CASES)]
+    own: list[Case] = [(name, {}) for name in diffusion if name not in dict(CASES)]
     wanted = [case for case in (*CASES, *own) if case[0] in diffusion]
     return [c for c in wanted if getattr(load(c[0]).Settings(**c[1]), "steps", 1) <= most_steps]
 

@@ -35,16 +35,15 @@ class Counted:
     """A model whose evaluations are counted; stands wherever the model stands.
 
     Args:
-        model: any callable whose first argument is a batch `[B, ...]`: a denoiser, a generator.
+        model: any callable whose first argument is a batch `[B, ...]`: a denoiser, a generator;
+            None for a method without one, which does not call it.
         tally: counts; of its own where None.
     """
 
-    def __init__(self, model: Callable[..., Any] | None, tally: Tally | None = None) -> None:
+    def __init__(self, model: Any, tally: Tally | None = None) -> None:
         self.wrapped, self.tally = model, tally or Tally()
 
     def __call__(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        if self.wrapped is None:
-            raise TypeError("this method has no model")
         result = self.wrapped(x, *args, **kwargs)
         self.tally.images += x.shape[0]
         if self.tally.on_step is not None:
@@ -214,7 +213,7 @@ def _attempt(
         holes = torch.from_numpy(np.ascontiguousarray(hole))[:, None].to(device)
         known = to_network(images).to(device).masked_fill(holes, 0.0)
         inpainter.model.tally.on_step = on_step
-        return inpainter.inpaint(known, holes, PerImageNoise(seeds, device))
+        return inpainter.inpaint(known, holes, PerImageNoise(seeds))
     except (RuntimeError, MemoryError) as error:  # torch.cuda.OutOfMemoryError is a RuntimeError
         message = str(error).splitlines()[0] if str(error) else type(error).__name__
         text = str(error).lower()
