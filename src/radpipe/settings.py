@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from radpipe import inpainters
+from radpipe import inpainters, masks
 from radpipe.errors import UserError
 from radpipe.method import Method
 from radpipe.models.adm_config import AdmConfig
@@ -79,6 +79,16 @@ class Masks(Section):
     """Settings of all masks."""
 
     training: MaskBank
+    lama_limit: float | None = Field(
+        ge=0.1,
+        le=1,
+        description="largest share of the image that a hole of the families wide and narrow has; "
+        "larger ones are drawn again; null: no rule",
+    )
+
+    def limit(self, family: str) -> float | None:
+        """The limit that holds for a family: none where LaMa's rule does not apply to it."""
+        return masks.limit_of(family, self.lama_limit)
 
 
 class Optimisation(Section):

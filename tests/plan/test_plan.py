@@ -111,7 +111,7 @@ def test_a_training_is_billed_by_its_images() -> None:
         "ffhq", "rad", "default"
     ]
     training = read().resolve("ffhq").training.rad
-    assert work.evaluations == work.images == training.images > 1_000_000
+    assert work.evaluations == work.images == 2_400_000 == 300_000 * training.batch
     assert work.precision == training.precision
     assert work.flop / work.images / 1e9 == pytest.approx(903, rel=0.01)
 

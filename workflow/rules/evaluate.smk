@@ -62,3 +62,18 @@ use rule job as timing with:
         gpu=gpu,
     message:
         "times {wildcards.method} on {wildcards.dataset}, alone"
+
+
+use rule job as gaussian with:
+    input:
+        slice=slice_of("gaussian"),
+    output:
+        receipt="results/metrics/gaussian/receipt.json",
+        errors="results/metrics/gaussian/gaussian.csv",
+    log:
+        "results/logs/gaussian.log",
+    resources:
+        runtime=minutes("gaussian"),
+        mem_mb=memory("gaussian"),
+    message:
+        "every method against the closed form on Gaussian data"

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from radpipe.errors import unknown
+from radpipe import plugins
 from radpipe.section import Section
-
-_HELPERS = {"images", "parquet"}
 
 
 class DataSet(Protocol):
@@ -37,18 +33,10 @@ class DataSet(Protocol):
         """
 
 
-def names() -> list[str]:
-    """All data sets, by name."""
-    found = {module.name for module in pkgutil.iter_modules(__path__)} - _HELPERS
-    return sorted(name for name in found if not name.startswith("_"))
-
-
 def load(name: str) -> DataSet:
     """A data set by name.
 
     Raises:
         UserError: for a name that is none, with the nearest one that is.
     """
-    if name not in names():
-        raise unknown("data set", name, names())
-    return cast(DataSet, importlib.import_module(f"{__name__}.{name}"))
+    return cast(DataSet, plugins.load("data", name, "data set"))

@@ -13,6 +13,9 @@ STAGE = Stage(
     files=("{shard}.npz",),
     receipt="{shard}.json",
     keys=("seed", "datasets.{dataset}.size", "masks.training"),
+    values=lambda pipeline, target: {
+        "limit": pipeline.view(target).masks.limit(pipeline.view(target).masks.training.family)
+    },
     plugins=lambda pipeline, target: [f"masks.{pipeline.view(target).masks.training.family}"],
     bulk=lambda pipeline, target: (
         [] if target["variant"] == DEFAULT else [f"{target['shard']}.npz"]
@@ -32,5 +35,6 @@ def run(job: Job) -> None:
         job.settings["seed"],
         shard,
         bank["shards"],
+        job.settings["limit"],
     )
     job.finish(name, masks=len(shard_range(bank["count"], shard, bank["shards"])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from radpipe import masks, models, training
@@ -26,8 +27,11 @@ WEIGHTS = "generator.weights"
 def _values(pipeline: Pipeline, target: Target) -> dict[str, Any]:
     """Public weights see nothing of the training's settings."""
     source = pipeline.view(target).source("lama", target["dataset"])
-    own = pipeline.view(target).training.lama.model_dump(mode="json")
-    return {"source": source, "training": own if source == TRAIN else None}
+    if source != TRAIN:
+        return {"source": source, "training": None, "limit": None}
+    settings = pipeline.view(target)
+    own, limit = settings.training.lama, settings.masks.limit(settings.training.lama.masks)
+    return {"source": source, "training": own.model_dump(mode="json"), "limit": limit}
 
 
 STAGE = Stage(
@@ -78,7 +82,7 @@ def _train(job: Job, settings: LamaTraining) -> None:
         )
     rate = settings.discriminator_lr / settings.lr
     objective = training.lama.LamaObjective(generator, discriminator, features, weights, rate)
-    draw = training.lama.DrawHole(masks.load(settings.masks).sample)
+    draw = training.lama.DrawHole(partial(masks.draw, settings.masks, limit=job.settings["limit"]))
     if train(job, objective, settings, seed, draw, f"LaMa on {job.wildcards['dataset']}"):
         with atomic(job.out / WEIGHTS) as temporary:
             models.lama.save_generator(temporary, generator, {"images": str(settings.images)})

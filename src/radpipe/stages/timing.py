@@ -94,8 +94,7 @@ def _budgets(job: Job, method: str) -> dict[str, Inpainter]:
     """A method by budget, on one and the same network."""
     own = build(job, method, job.settings["inpainter"], job.settings["sampling"]["precision"])
     kind = inpainters.load(method)
-    network = own.model.wrapped if own.model is not None else None
-    return {"run": own, "official": kind(kind.Settings(), network, own.schedule)}
+    return {"run": own, "official": kind(kind.Settings(), own.model.wrapped, own.schedule)}
 
 
 def _inputs(job: Job, count: int) -> Inputs:
