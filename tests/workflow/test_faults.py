@@ -28,9 +28,9 @@ REPAINT = "results/samples/emoji/repaint/box"
 def run_again(folder: Path, receipt: str) -> subprocess.CompletedProcess[str]:
     """Run the job of a receipt as its rule does, outside Snakemake."""
     own = json.loads((folder / receipt).read_text())["slice"]
-    text = json.dumps(own, sort_keys=True, separators=(",", ":"))
+    (folder / "slice.json").write_text(json.dumps(own))
     return tiny.run(
-        folder, "python", "-m", "radpipe.cli", "run", text, "--log", "log.txt", check=False
+        folder, "python", "-m", "radpipe.cli", "run", "slice.json", "--log", "log.txt", check=False
     )
 
 
@@ -234,7 +234,7 @@ def test_settings_edited_during_a_run(repository: Path) -> None:
         assert process.wait(600) == 1
     one_message((repository / "running.txt").read_text(), "the settings were edited during the run")
     own = json.loads(receipt.read_text())
-    assert own["slice"]["settings"]["training.base"]["images"] == 160
+    assert own["slice"]["settings"]["training"]["images"] == 160
     assert own["facts"]["images"] == 160
     assert versioned.planned(repository)["base"] == 1
     tiny.edit(repository, training__base__images=160)

@@ -11,9 +11,10 @@ import pytest
 
 import tiny
 import versioned
-from radpipe import remote
+from radpipe import params
 from radpipe.errors import UserError
 from radpipe.pipeline import Pipeline
+from radpipe.verbs import remote
 from versioned import dvc, git, silent
 
 
