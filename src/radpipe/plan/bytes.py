@@ -50,7 +50,7 @@ def downloads(pipeline: Pipeline, targets: list[Target]) -> list[Amount]:
         settings = pipeline.resolved(dataset)
         if target.stage == "data":
             kind, name = source_name(settings, dataset)
-            if kind != "folder":
+            if kind in {"asset", "collection"}:
                 (sets if kind == "collection" else files)[name] = None
         files.update(dict.fromkeys(_assets(settings, target.stage, dataset)))
     cache = cache_folder()
