@@ -88,6 +88,11 @@ def decoders(wildcards):
     return max(1, machine(wildcards).loader_workers)
 
 
+def all_cores(wildcards):
+    """Cores of a job that decodes or draws a whole data set; no influence on the result."""
+    return workflow.resource_settings.cores or decoders(wildcards)
+
+
 def whole_machine(wildcards):
     """All cores, so that nothing runs beside it; on a cluster a job is alone on its own."""
     cores = workflow.resource_settings.cores

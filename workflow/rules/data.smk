@@ -10,7 +10,7 @@ use rule job as data with:
         manifest="results/data/{dataset}/manifest.csv",
     log:
         "results/logs/data/{dataset}.log",
-    threads: decoders
+    threads: all_cores
     resources:
         runtime=minutes("data"),
         mem_mb=memory("data"),

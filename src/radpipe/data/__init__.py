@@ -18,7 +18,9 @@ class DataSet(Protocol):
 
     Settings: type[Section]
 
-    def prepare(self, settings: Any, size: int, seed: int, out: Path, cache: Path) -> None:
+    def prepare(
+        self, settings: Any, size: int, seed: int, out: Path, cache: Path, threads: int = 1
+    ) -> None:
         """Write train.zip, val.zip, test.zip (image stores) and manifest.csv.
 
         Args:
@@ -27,6 +29,7 @@ class DataSet(Protocol):
             seed: the settings' seed.
             out: folder for the four files.
             cache: folder of downloads.
+            threads: cores that may be used; without influence on the files.
 
         Raises:
             UserError: missing, gated or malformed images.
@@ -40,3 +43,17 @@ def load(name: str) -> DataSet:
         UserError: for a name that is none, with the nearest one that is.
     """
     return cast(DataSet, plugins.load("data", name, "data set"))
+
+
+def fingerprint(settings: Section) -> str:
+    """Digest of the local files that a data set is read from; empty if there are none.
+
+    It changes with the name, size and time of change of any picture or Parquet shard under
+    `settings.folder`, and is for the slice of what is made from them.
+    """
+    folder = getattr(settings, "folder", None)
+    if folder is None:
+        return ""
+    from radpipe.data.folder import digest
+
+    return digest(Path(folder).expanduser())

@@ -52,7 +52,7 @@ def downloads(pipeline: Pipeline, targets: list[Target]) -> list[Amount]:
         settings = pipeline.resolved(dataset)
         if target.stage.name == "data":
             kind, name = source_name(settings, dataset)
-            if kind != "folder":
+            if kind in {"asset", "collection"}:
                 (sets if kind == "collection" else files)[name] = None
         files.update(dict.fromkeys(_assets(settings, target.stage.name, dataset)))
     cache = cache_folder()

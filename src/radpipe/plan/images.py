@@ -23,14 +23,14 @@ def reader_settings(settings: Settings, dataset: str) -> Any:
 
 
 def source_name(settings: Settings, dataset: str) -> tuple[str, str]:
-    """('collection' | 'asset' | 'folder', name or path) that a data set is read from."""
+    """('collection' | 'asset' | 'folder' | 'drawn', name or path) that a data set is read from."""
     reader, own = data.load(settings.reader(dataset)), reader_settings(settings, dataset)
     folder = getattr(own, "folder", None)
     if folder is not None:
         return "folder", str(folder)
     if hasattr(reader, "COLLECTION"):
         return "collection", str(reader.COLLECTION)
-    return "asset", str(getattr(reader, "ASSET", ""))
+    return ("asset", str(reader.ASSET)) if hasattr(reader, "ASSET") else ("drawn", "")
 
 
 def images_of(pipeline: Pipeline, dataset: str, split: str | None = None) -> tuple[int, bool]:
@@ -55,5 +55,8 @@ def _about(settings: Settings, dataset: str) -> int:
         return collection(name).about_images
     if kind == "asset":
         return asset(name).about_images or 0
+    if kind == "drawn":
+        own = reader_settings(settings, dataset)
+        return int(own.train + own.val + own.test)
     reader = data.load(settings.reader(dataset))
     return collection(reader.COLLECTION).about_images if hasattr(reader, "COLLECTION") else 0

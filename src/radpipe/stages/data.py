@@ -22,13 +22,12 @@ def _reader(pipeline: Pipeline, target: Target) -> str:
 
 
 def _values(pipeline: Pipeline, target: Target) -> dict[str, Any]:
-    """Its reader, the reader's settings, and what the reader sees outside of them."""
+    """Its reader, the reader's settings, and a digest of the local files that it reads."""
     name, entry = _reader(pipeline, target), pipeline.settings.datasets[target["dataset"]]
     reader = data.load(name)
     own = section(reader.Settings, entry.data, f"datasets.{target['dataset']}.data")
-    fingerprint = getattr(reader, "fingerprint", None)
-    seen = {"fingerprint": fingerprint(own)} if fingerprint else {}
-    return {"reader": name, "data": own.model_dump(mode="json"), **seen}
+    files = data.fingerprint(own)
+    return {"reader": name, "data": own.model_dump(mode="json"), "files": files}
 
 
 def _bulk(pipeline: Pipeline, target: Target) -> list[str]:
@@ -52,6 +51,7 @@ def run(job: Job) -> None:
     """Write one image store per split and a manifest."""
     reader = data.load(job.settings["reader"])
     settings = job.section("data", reader.Settings)
-    reader.prepare(settings, job.settings["size"], job.settings["seed"], job.out, cache_folder())
+    size, seed = job.settings["size"], job.settings["seed"]
+    reader.prepare(settings, size, seed, job.out, cache_folder(), job.threads)
     counts = {split: len(ImageStore(job.out / f"{split}.zip")) for split in SPLITS}
     job.finish(*(f"{split}.zip" for split in SPLITS), "manifest.csv", **counts)
