@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+import madeup
+from madeup import MICRO
 from radpipe.diffusion.schedule import TwoPhaseSchedule
+from radpipe.errors import UserError
 from radpipe.inpainters import load as load_inpainter
-from radpipe.models import authors
+from radpipe.models import authors, judge
 from radpipe.models.adm import AdmUNet
-from radpipe.models.adm_config import AdmConfig
 from radpipe.models.authors import Reading
-from radpipe.models.checkpoints import load_unet, save_unet
+from radpipe.models.checkpoints import FFHQ256, IMAGENET256, load_unet, new_unet, save_unet
 from radpipe.models.denoiser import AdmDenoiser
 from radpipe.models.noise_embedding import TimeMap
 
 ORACLE = Path(__file__).parents[1] / "oracle"
 FILE = ORACLE / "micro_official_layout_fp16.safetensors"
-MICRO = AdmConfig(
-    image_size=16,
-    model_channels=32,
-    num_res_blocks=1,
-    channel_mult=(1, 1),
-    attention_resolutions=(2,),
-    num_head_channels=8,
-)
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +45,14 @@ def low_rank(time: Tensor) -> TimeMap:
 
 
 @pytest.mark.parametrize("case", ["binary", "phase2", "soft", "uniform"])
-@pytest.mark.parametrize("form", [TimeMap.dense, low_rank])
-def test_the_same_outputs(network, io, case, form):
-    if case == "soft" and form is low_rank:
-        pytest.skip("more than two times")
-    found = network(io["x"], form(io[f"time.{case}"] - 1))  # their times are ours + 1
+def test_the_same_outputs_dense(network, io, case):
+    found = network(io["x"], TimeMap.dense(io[f"time.{case}"] - 1))  # their times are ours + 1
+    assert (found - io[f"out.{case}"]).abs().max() < 4e-6
+
+
+@pytest.mark.parametrize("case", ["binary", "phase2", "uniform"])
+def test_the_same_outputs_in_low_rank(network, io, case):
+    found = network(io["x"], low_rank(io[f"time.{case}"] - 1))
     assert (found - io[f"out.{case}"]).abs().max() < 4e-6
 
 
@@ -101,3 +100,84 @@ def test_epsilon_is_kept_with_the_network(network, io, tmp_path):
     other = AdmUNet(replace(network.config, norm_eps=1e-5)).eval().requires_grad_(False)
     other.load_state_dict(network.state_dict())
     assert (other(io["x"], time) - io["out.binary"]).abs().max() > 2e-5
+
+
+def test_lora_and_names_by_hand():
+    """A few of the file's tensors at their places, written out."""
+    raw = {name: tensor.float() for name, tensor in load_file(FILE).items()}
+    merged = authors.load(FILE, MICRO).merged
+    conv = "down_blocks.1.resnets.0.conv2"
+    a, b = (raw[f"{conv}.lora_{x}.default.weight"] for x in "AB")
+    product = torch.einsum("or,rikl->oikl", b[:, :, 0, 0], a)
+    assert torch.allclose(
+        merged["input_blocks.3.0.out_layers.3.weight"],
+        raw[f"{conv}.base_layer.weight"] + product,
+        atol=1e-6,
+    )
+    key = "up_blocks.0.attentions.1.to_k"
+    product = raw[f"{key}.lora_B.default.weight"] @ raw[f"{key}.lora_A.default.weight"]
+    assert torch.allclose(
+        merged["output_blocks.1.1.qkv.weight"][32:64, :, 0],
+        raw[f"{key}.base_layer.weight"] + product,
+        atol=1e-6,
+    )
+    shift = raw["up_blocks.0.upsamplers.0.time_emb_proj.weight"][:, :, 0, 0]
+    assert torch.equal(merged["output_blocks.1.2.emb_layers.1.weight"], shift)
+
+
+def test_a_made_up_file_has_the_layout_of_the_real_one():
+    listed = json.loads((ORACLE / "official_ffhq_shapes.json").read_text())
+    state = {name: torch.empty(w.shape) for name, w in new_unet(FFHQ256, 0).state_dict().items()}
+    found = madeup.authors_layout(state, FFHQ256, 16)
+    assert {name: list(tensor.shape) for name, tensor in found.items()} == listed["tensors"]
+
+
+def broken(folder: Path, how: str) -> Path:
+    path = madeup.write(folder / "net.safetensors", MICRO, 4)
+    tensors = madeup.authors_layout(madeup.network(MICRO), MICRO, 4)
+    if how == "cut":
+        path.write_bytes(path.read_bytes()[:-1000])
+    elif how == "missing":
+        path.unlink()
+    elif how == "adapters":
+        save_file({n: w for n, w in tensors.items() if ".lora_" in n}, path)
+    elif how == "pickle":
+        torch.save(tensors, path)
+    elif how == "half":
+        tensors.pop("conv_in.lora_B.default.weight")
+        save_file(tensors, path)
+    else:  # as LSUN's and ImageNet's networks: two blocks per resolution, more attention
+        other = replace(IMAGENET256, model_channels=32, num_head_channels=32)
+        state = new_unet(other, 0).state_dict()
+        save_file(madeup.authors_layout(state, other, 4), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("how", "what", "do"),
+    [
+        ("cut", "cut short", "fetch it again"),
+        ("missing", "no such file", "fetch"),
+        ("adapters", "time layers are missing", "pytorch_lora_weights.safetensors"),
+        ("pickle", "a pickle", r"take the \.safetensors file"),
+        ("half", "`conv_in.lora_A.default.weight` has no counterpart", "fetch it again"),
+        ("larger", "does not fit", "LSUN and ImageNet are laid out is not known"),
+    ],
+)
+def test_refusals_say_what_where_and_what_to_do(tmp_path, how, what, do):
+    with pytest.raises(UserError, match=what) as refusal:
+        authors.load(broken(tmp_path, how), MICRO)
+    assert "net.safetensors" in refusal.value.where
+    assert re.search(do, refusal.value.do)
+
+
+@pytest.mark.slow
+def test_a_file_of_the_real_size(tmp_path):
+    """389,253,928 bytes with FFHQ's architecture: read, judged, and kept as one of ours."""
+    path = madeup.write(tmp_path / "net.safetensors", FFHQ256, 16)
+    assert path.stat().st_size == 389_253_928
+    found = authors.load(path, FFHQ256)
+    reading, errors = judge.choose(found, madeup.grey(1, 256))
+    assert reading == authors.PUBLISHED and max(errors.values()) < 0.1
+    save_unet(tmp_path / "ours.safetensors", found.network(reading))
+    assert sum(p.numel() for p in load_unet(tmp_path / "ours.safetensors").parameters()) == 93563910

@@ -29,7 +29,6 @@ from radpipe.models.checkpoints import filled
 from radpipe.models.denoiser import Mode
 from radpipe.models.diffusers import read, to_adm
 
-LAYOUT = "authors-rad"  # as `architecture` of an asset
 NORM_EPS = 1e-6
 Times = Literal["t + 1", "t", "1 - alpha_bar", "1000 (1 - alpha_bar)"]
 # how many steps later our index is to be read, and the mode that tells such times
@@ -110,7 +109,7 @@ def load(path: Path, config: AdmConfig) -> Published:
             "(pytorch_lora_weights.safetensors) are not enough",
         )
     config = replace(config, norm_eps=NORM_EPS)
-    base, merged = (to_adm(weights, config) for weights in split(tensors))
+    base, merged = (to_adm(weights, config) for weights in split(tensors, str(path)))
     found = Published(path, config, base, merged)
     try:
         found.network()
@@ -124,7 +123,7 @@ def load(path: Path, config: AdmConfig) -> Published:
     return found
 
 
-def split(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def split(tensors: Mapping[str, Tensor], where: str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The layers' own weights without and with LoRA: W, and W + B A; the names without PEFT's."""
     base = {n.replace(".base_layer", ""): w for n, w in tensors.items() if ".lora_" not in n}
     merged = dict(base)
@@ -134,7 +133,7 @@ def split(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, T
             continue
         b, weight = tensors.get(f"{layer}.lora_B.default.weight"), base.get(f"{layer}.weight")
         if b is None or weight is None:
-            raise UserError(f"`{name}` has no counterpart", "the authors' file", "fetch it again")
+            raise UserError(f"`{name}` has no counterpart", where, "fetch it again")
         product = b.flatten(1).double() @ a.flatten(1).double()
         merged[f"{layer}.weight"] = (weight.double() + product.reshape(weight.shape)).float()
     return base, merged

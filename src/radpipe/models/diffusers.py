@@ -22,6 +22,7 @@ from radpipe.models.adm import AdmUNet
 from radpipe.models.adm_config import AdmConfig
 from radpipe.models.checkpoints import filled
 
+LAYOUT = "diffusers-adm"  # as `architecture` of an asset
 LAYERS = {
     "norm1": "in_layers.0",
     "conv1": "in_layers.2",
