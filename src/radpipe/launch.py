@@ -68,8 +68,8 @@ def command(
 
 
 def trains(stage: str, settings: Mapping[str, Any]) -> bool:
-    """Whether a job is a training of many processes; a base network that is fetched is not."""
-    return stage in TRAININGS and settings.get("base", "train") == "train"
+    """Whether a job is a training of many processes; a network that is fetched is not."""
+    return stage in TRAININGS and settings.get(stage, "train") == "train"
 
 
 def relaunch(stage: str, settings: Mapping[str, Any], resources: Resources) -> None:

@@ -88,10 +88,13 @@ def _data(pipeline: Pipeline, target: Target) -> list[Target]:
 
 def _rad(pipeline: Pipeline, target: Target) -> list[Target]:
     dataset = target["dataset"]
+    inputs = [*_data(pipeline, target), Target.of("base", dataset=dataset)]
+    if pipeline.imported(target):
+        return inputs
     masks = pipeline.resolved(dataset, target["variant"]).masks.training
     shards = (str(shard) for shard in range(masks.shards))
     bank = [Target.of("bank", dataset=dataset, family=masks.family, shard=s) for s in shards]
-    return [*_data(pipeline, target), Target.of("base", dataset=dataset), *bank]
+    return [*inputs, *bank]
 
 
 def _sample(pipeline: Pipeline, target: Target) -> list[Target]:
@@ -168,7 +171,13 @@ STAGES: dict[str, Stage] = {
         folder="results/checkpoints/{dataset}/rad/{variant}",
         files=("adapter/adapter_model.safetensors", "adapter/adapter_config.json"),
         extras=("loss.csv",),
-        keys=("seed", *_DATASET, "datasets.{dataset}.model", "training.rad"),
+        keys=(
+            "seed",
+            *_DATASET,
+            "datasets.{dataset}.model",
+            "datasets.{dataset}.rad",
+            "training.rad",
+        ),
         modules=("stages.rad",),
         upstream=_rad,
     ),
@@ -259,7 +268,8 @@ class Pipeline:
         if variant == DEFAULT:
             return self.settings.resolve(dataset)
         images = self.resolved(dataset).training.ablation_images
-        return self.settings.resolve(dataset, variant_changes(variant, images))
+        trained = {f"datasets.{dataset}.rad": "train"}  # an ablation has no published network
+        return self.settings.resolve(dataset, trained | variant_changes(variant, images))
 
     def _upstream(self, target: Target) -> list[Target]:
         return STAGES[target.stage].upstream(self, target)
@@ -283,6 +293,11 @@ class Pipeline:
         own, default = self.resolved(dataset, variant), self.resolved(dataset)
         same = own.training.rad == default.training.rad and own.masks == default.masks
         return DEFAULT if same else variant
+
+    def imported(self, target: Target) -> bool:
+        """Whether a network is a file that others published, not trained here."""
+        entry = self._view(target).datasets[target["dataset"]]
+        return target.stage in ("base", "rad") and getattr(entry, target.stage) != "train"
 
     def _slice(self, target: Target) -> str:
         stage, wildcards = STAGES[target.stage], dict(target.wildcards)

@@ -69,6 +69,9 @@ class Dataset(Section):
     reader: str = Field(default="", description="a file of data/; empty: the entry's own name")
     overrides: tuple[str, ...] = Field(default=(), description="entries of `overrides`")
     base: str = Field(description="'train', or the name of an asset of workflow/assets.yaml")
+    rad: str = Field(
+        default="train", description="the same for RAD's network; ablations always train theirs"
+    )
     model: Model
     data: dict[str, Any] = Field(default_factory=dict, description="the data set's own settings")
 

@@ -24,6 +24,9 @@ HELPERS = {
     "stages": {"evaluation", "models", "report", "training"},
 }
 
+# the stage that a download of weights is for, by its architecture; all others: base
+_STAGES = {"authors-rad": "rad", "big-lama": "lama"}
+
 
 @cache
 def plugins(kind: str) -> tuple[str, ...]:
@@ -112,8 +115,10 @@ def _overrides(settings: Settings, name: str, file: str) -> None:
 
 def _downloads(settings: Settings, file: str) -> None:
     """Weights that are not trained here must be in the list of downloads."""
-    wanted = {f"datasets.{name}.base": d.base for name, d in settings.datasets.items()}
-    wanted["training.lama.weights"] = settings.training.lama.weights
+    wanted = {("training.lama.weights", "lama"): settings.training.lama.weights}
+    for name, entry in settings.datasets.items():
+        wanted[f"datasets.{name}.base", "base"] = entry.base
+        wanted[f"datasets.{name}.rad", "rad"] = entry.rad
     if set(wanted.values()) == {"train"}:
         return
     from radpipe.assets import MANIFEST
@@ -121,19 +126,21 @@ def _downloads(settings: Settings, file: str) -> None:
     # the list is in the repository, which the library may be used without
     if not MANIFEST.is_file():
         return
-    allowed = ["train", *_weights(MANIFEST.resolve(), MANIFEST.stat().st_mtime_ns)]
-    for key, word in wanted.items():
+    weights = _weights(MANIFEST.resolve(), MANIFEST.stat().st_mtime_ns)
+    for (key, kind), word in wanted.items():
+        allowed = ["train", *(name for name, found in weights.items() if found == kind)]
         if word not in allowed:
             raise unknown("download of weights", word, allowed, f"{file}, key `{key}`")
 
 
 @cache
-def _weights(manifest: Path, changed: int) -> tuple[str, ...]:
-    """The downloads that are weights of a network; `changed` is the list's time stamp."""
+def _weights(manifest: Path, changed: int) -> dict[str, str]:
+    """The downloads that are weights, each with the stage that they are for; `changed` is the
+    list's time stamp."""
     from radpipe.assets import read_manifest
 
-    assets = read_manifest(manifest).assets
-    return tuple(name for name, asset in assets.items() if asset.architecture)
+    assets = read_manifest(manifest).assets.items()
+    return {n: _STAGES.get(a.architecture, "base") for n, a in assets if a.architecture}
 
 
 def _fits(settings: Settings, name: str, file: str) -> None:

@@ -13,7 +13,7 @@ from radpipe.evaluation.reference import KEEP
 from radpipe.pipeline import Pipeline, Target
 from radpipe.plan import flops
 from radpipe.plan.images import images_of, source_name
-from radpipe.plan.work import Work, architecture
+from radpipe.plan.work import PUBLIC, Work, architecture
 from radpipe.settings import Settings
 from radpipe.shards import collection
 
@@ -52,7 +52,9 @@ def downloads(pipeline: Pipeline, targets: list[Target]) -> list[Amount]:
             kind, name = source_name(settings, dataset)
             if kind != "folder":
                 (sets if kind == "collection" else files)[name] = None
-        files.update(dict.fromkeys(_assets(settings, target.stage, dataset)))
+        if pipeline.imported(target):
+            files[getattr(settings.datasets[dataset], target.stage)] = None
+        files.update(dict.fromkeys(_assets(settings, target.stage)))
     cache = cache_folder()
     found = []
     for name in sets:
@@ -66,11 +68,9 @@ def downloads(pipeline: Pipeline, targets: list[Target]) -> list[Amount]:
     return found
 
 
-def _assets(settings: Settings, stage: str, dataset: str) -> Iterator[str]:
-    """Single files that a stage fetches."""
-    base, lama = settings.datasets[dataset].base, settings.training.lama
-    if stage == "base" and base != "train":
-        yield base
+def _assets(settings: Settings, stage: str) -> Iterator[str]:
+    """Single files that a stage fetches besides its network."""
+    lama = settings.training.lama
     if stage == "lama":
         if lama.weights != "train":
             yield lama.weights
@@ -110,9 +110,11 @@ def _written(pipeline: Pipeline, work: Work) -> Iterator[tuple[str, float, bool]
     if work.stage == "base":
         weights = FLOAT * flops.parameters(architecture(settings, work.dataset))
         yield "base networks", weights, True
-        if work.what != "public weights":
+        if work.what != PUBLIC:
             yield "saved states while training", 4 * weights, True
-    if work.stage == "rad":
+    if work.stage == "rad" and work.what == PUBLIC:
+        yield "RAD networks", FLOAT * flops.parameters(architecture(settings, work.dataset)), True
+    elif work.stage == "rad":
         yield from _adapter(pipeline, work)
     if work.stage in {"reference", "evaluate"}:
         yield from _features(pipeline, work)

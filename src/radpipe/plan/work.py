@@ -16,6 +16,7 @@ from radpipe.plan.images import images_of
 from radpipe.settings import Settings
 from radpipe.stages.base import config_of
 
+PUBLIC = "public weights"
 SMALLEST_LPIPS = 64  # pixels; smaller images are enlarged before LPIPS
 
 
@@ -128,15 +129,16 @@ class _Estimator:
         return self._work("", images=self.settings.evaluation.images)
 
     def _base(self) -> Work:
-        entry = self.settings.datasets[self.dataset]
-        if entry.base != "train":
-            return self._work("public weights")
+        if self.pipeline.imported(self.target):
+            return self._work(PUBLIC)
         training = self.settings.training.base
         config = architecture(self.settings, self.dataset)
         cost = flops.training(config, "scalar", "full", 0)
         return self._trained("", training.images, training.precision, cost.flop)
 
     def _rad(self) -> Work:
+        if self.pipeline.imported(self.target):
+            return self._work(PUBLIC)
         training = self.settings.training.rad
         config = architecture(self.settings, self.dataset)
         cost = flops.training(config, training.embedding, training.adapt, training.rank)
@@ -146,7 +148,7 @@ class _Estimator:
     def _lama(self) -> Work:
         own = self.settings.training.lama
         if own.weights != "train":
-            return self._work("public weights")
+            return self._work(PUBLIC)
         size = self.settings.datasets[self.dataset].size
         config = lama_architecture(self.settings)
         cost = flops.lama_training(

@@ -6,11 +6,15 @@ import logging
 
 import torch
 
+from radpipe.assets import asset as listed
+from radpipe.assets import cache_folder, fetch
 from radpipe.diffusion.noise import image_seed
 from radpipe.diffusion.schedule import TwoPhaseSchedule
+from radpipe.files import write_text
 from radpipe.job import Job
+from radpipe.models import diffusers
 from radpipe.models.adm import AdmConfig, AdmUNet
-from radpipe.models.checkpoints import save_unet
+from radpipe.models.checkpoints import load_public, save_unet
 from radpipe.settings import BaseTraining, Model
 from radpipe.stages.training import train
 from radpipe.training.diffusion import DiffusionObjective, DrawNoisy, scalar_time
@@ -64,12 +68,9 @@ def _train(job: Job) -> None:
 
 def _convert(job: Job, asset: str) -> None:
     """Public weights -> our safetensors with the architecture inside."""
-    from radpipe.assets import cache_folder, fetch
-    from radpipe.files import write_text
-    from radpipe.models.checkpoints import load_public
-
     path = fetch(asset, cache_folder())
-    unet = load_public(path, architecture(job))
+    load = diffusers.load if listed(asset).architecture == diffusers.LAYOUT else load_public
+    unet = load(path, architecture(job))
     save_unet(job.out / "model.safetensors", unet, {"asset": asset})
     write_text(job.out / "loss.csv", "images,loss,mse,vlb\n")
     parameters = sum(p.numel() for p in unet.parameters())

@@ -6,27 +6,36 @@ import logging
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
+from radpipe.assets import cache_folder, fetch
 from radpipe.diffusion.noise import image_seed
 from radpipe.diffusion.schedule import TwoPhaseSchedule
-from radpipe.files import write_json
+from radpipe.files import sha256, write_json, write_text
+from radpipe.imagestore import ImageStore
+from radpipe.inpainters.base import to_network
 from radpipe.job import Job
 from radpipe.masks.bank import Bank
-from radpipe.models import lora
+from radpipe.models import authors, judge, lora
 from radpipe.models.checkpoints import load_unet, save_unet
 from radpipe.models.denoiser import time_input
 from radpipe.settings import RadTraining
-from radpipe.stages.training import train
+from radpipe.stages.base import architecture
+from radpipe.stages.training import device_name, train
 from radpipe.training.diffusion import DiffusionObjective, DrawNoisy
 
 log = logging.getLogger(__name__)
 FILES = (f"adapter/{lora.WEIGHTS}", f"adapter/{lora.CONFIG}")
+PICTURES = 4  # of the validation split, to check a published network with
 
 
 def run(job: Job) -> None:
-    """Train the adapter (or all weights) and save it."""
+    """Train the adapter (or all weights) and save it; or take a published network."""
+    if job.settings["rad"] != "train":
+        _import(job, job.settings["rad"])
+        return
     settings = job.section("training.rad", RadTraining)
     seed = image_seed(job.settings["seed"], "rad", job.wildcards["dataset"])
     base = load_unet(job.folder("base").file("model.safetensors"))
@@ -49,6 +58,29 @@ def run(job: Job) -> None:
         save(model, settings.adapt, job.out / "adapter")
         facts = {"embedding": settings.embedding, "images": settings.images}
         job.finish(*FILES, **facts, parameters=asdict(found))
+
+
+def _import(job: Job, name: str) -> None:
+    """A published network, with what its check found in the receipt; see `models.judge`."""
+    path = fetch(name, cache_folder())
+    log.info("%s: %s", name, path)
+    published = authors.load(path, architecture(job))
+    equal, of = judge.frozen(published, load_unet(job.folder("base").file("model.safetensors")))
+    log.info("%d of %d frozen tensors are those of the base network, bit for bit", equal, of)
+    store = ImageStore(job.folder("data").file("val.zip"))
+    pictures = np.stack([store.read(id) for id in store.ids[:PICTURES]])
+    reading, errors = judge.choose(published, to_network(pictures), device_name(job))
+    save(published.network(reading), "imported", job.out / "adapter")
+    write_text(job.out / "loss.csv", "images,loss,mse,vlb\n")
+    job.finish(
+        *FILES,
+        asset=name,
+        file={"name": path.name, "sha256": sha256(path), "bytes": path.stat().st_size},
+        reading=str(reading),
+        embedding=reading.mode,
+        noise_error={str(level): round(error, 4) for level, error in errors.items()},
+        frozen={"equal": equal, "of": of},
+    )
 
 
 def save(model: nn.Module, adapt: str, folder: Path) -> None:
