@@ -269,7 +269,7 @@ class Pipeline:
             return self.settings.resolve(dataset)
         images = self.resolved(dataset).training.ablation_images
         trained = {f"datasets.{dataset}.rad": "train"}  # an ablation has no published network
-        return self.settings.resolve(dataset, trained | variant_changes(variant, images))
+        return self.settings.resolve(dataset, {**trained, **variant_changes(variant, images)})
 
     def _upstream(self, target: Target) -> list[Target]:
         return STAGES[target.stage].upstream(self, target)

@@ -146,6 +146,11 @@ def broken(folder: Path, how: str) -> Path:
     elif how == "half":
         tensors.pop("conv_in.lora_B.default.weight")
         save_file(tensors, path)
+    elif how == "renamed":  # an adapter that would not be merged
+        for part in "AB":
+            adapter = f"conv_in.lora_{part}"
+            tensors[f"{adapter}.other.weight"] = tensors.pop(f"{adapter}.default.weight")
+        save_file(tensors, path)
     else:  # as LSUN's and ImageNet's networks: two blocks per resolution, more attention
         other = replace(IMAGENET256, model_channels=32, num_head_channels=32)
         state = new_unet(other, 0).state_dict()
@@ -160,7 +165,8 @@ def broken(folder: Path, how: str) -> Path:
         ("missing", "no such file", "fetch"),
         ("adapters", "time layers are missing", "pytorch_lora_weights.safetensors"),
         ("pickle", "a pickle", r"take the \.safetensors file"),
-        ("half", "`conv_in.lora_A.default.weight` has no counterpart", "fetch it again"),
+        ("half", "'conv_in.lora_B.default.weight' is missing", "again"),
+        ("renamed", "'conv_in.lora_A.default.weight' is missing", "again"),
         ("larger", "does not fit", "LSUN and ImageNet are laid out is not known"),
     ],
 )

@@ -64,7 +64,7 @@ def test_two_images_without_a_training(clone: Path, tmp_path: Path) -> None:
     tiny.snakemake(clone, "--", "results/tables/main.csv")
     receipt = clone / "results/checkpoints/ffhq/rad/default/receipt.json"
     facts = json.loads(receipt.read_text())["facts"]
-    assert facts["frozen"]["equal"] == facts["frozen"]["of"]
+    assert facts["frozen"]["equal to the base network"] == facts["frozen"]["compared"]
     assert max(facts["noise_error"].values()) < 0.1
     assert not (clone / "results/masks/ffhq/bank").exists()
     explained = tiny.run(

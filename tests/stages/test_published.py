@@ -89,7 +89,9 @@ def test_published_files_become_the_networks_of_a_data_set(pipeline: Pipeline) -
     receipt = json.loads(given.receipt.read_text())
     facts = receipt["facts"]
     assert facts["asset"] == "rad-micro" and facts["file"]["name"] == "rad-micro.safetensors"
-    assert facts["frozen"]["equal"] == facts["frozen"]["of"] > 100
+    compared = facts["frozen"]["compared"]
+    assert compared == facts["frozen"]["equal to the base network"] > 80
+    assert facts["frozen"]["not"] == []
     assert facts["embedding"] == "spatial" and "new order" in facts["reading"]
     assert max(facts["noise_error"].values()) < 0.1
     assert all(Path(name).is_file() for name in pipeline.outputs(target))

@@ -94,7 +94,7 @@ def load(path: Path, config: AdmConfig) -> Published:
 
     Args:
         path: `diffusion_pytorch_model.safetensors`.
-        config: the data set's architecture, with the public networks' epsilon or any other.
+        config: the data set's architecture; its epsilon is replaced by theirs.
 
     Raises:
         UserError: the file is missing, damaged or a pickle, lacks the time layers, or is not laid
@@ -127,13 +127,13 @@ def split(tensors: Mapping[str, Tensor], where: str) -> tuple[dict[str, Tensor],
     """The layers' own weights without and with LoRA: W, and W + B A; the names without PEFT's."""
     base = {n.replace(".base_layer", ""): w for n, w in tensors.items() if ".lora_" not in n}
     merged = dict(base)
-    for name, a in tensors.items():
-        layer, found, _ = name.partition(".lora_A.default.weight")
-        if not found:
-            continue
-        b, weight = tensors.get(f"{layer}.lora_B.default.weight"), base.get(f"{layer}.weight")
-        if b is None or weight is None:
-            raise UserError(f"`{name}` has no counterpart", where, "fetch it again")
+    for layer in dict.fromkeys(n.partition(".lora_")[0] for n in tensors if ".lora_" in n):
+        try:
+            a, b = (tensors[f"{layer}.lora_{part}.default.weight"] for part in "AB")
+            weight = base[f"{layer}.weight"]
+        except KeyError as missing:
+            what = f"{missing} is missing beside other tensors of that layer"
+            raise UserError(what, where, "fetch the file again") from None
         product = b.flatten(1).double() @ a.flatten(1).double()
         merged[f"{layer}.weight"] = (weight.double() + product.reshape(weight.shape)).float()
     return base, merged

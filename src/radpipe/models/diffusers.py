@@ -60,18 +60,18 @@ def read(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise UserError("there is no such file of weights", str(path), "fetch it first")
-    with path.open("rb") as file:
-        pickled = file.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-    if pickled:
-        raise UserError(
-            "it is a pickle, which may run anything when it is read",
-            str(path),
-            "take the .safetensors file of these weights",
-        )
     try:
         with safe_open(path, framework="pt") as opened:
             return {name: opened.get_tensor(name).float() for name in opened.keys()}  # noqa: SIM118
     except SafetensorError as error:
+        with path.open("rb") as file:
+            start = file.read(2)
+        if start == b"PK" or start[:1] == b"\x80":
+            raise UserError(
+                "it is a pickle, which may run anything when it is read",
+                str(path),
+                "take the .safetensors file of these weights",
+            ) from None
         raise UserError(
             f"it is cut short, damaged or no safetensors file ({error})",
             str(path),

@@ -2,9 +2,12 @@
 
 (a) The tensors that RAD leaves frozen should be those of the public network, bit for bit.
 (b) With known pixels clean and a hole in the middle, the noise that the network predicts in the
-hole should be the noise that is there. The mean squared error of predicting nothing is 1; the
-limit is our choice, between a trained network (0.2 at the lowest of the levels) and a file whose
-attention or time is read in the wrong way.
+hole should be the noise that is there. The mean squared error of predicting nothing is 1.
+
+A limit tells a network from noise, but not one reading from another. Measured on the RAD network
+trained on emoji, four images, levels 100, 500 and 900: 0.131, 0.010, 0.002; with attention in the
+other order 0.237, 0.016, 0.005; with times one too late 0.131, 0.015, 0.008. So all readings are
+compared, on the same noise, by the geometric mean of their errors.
 """
 
 from __future__ import annotations
@@ -29,21 +32,21 @@ from radpipe.models.lora import TIME_LAYERS
 log = logging.getLogger(__name__)
 
 LEVELS = (100, 500, 900)
-LIMIT = 0.5
+LIMIT = 0.5  # our choice
 Errors = dict[int, float]
 
 
-def frozen(published: Published, public: AdmUNet) -> tuple[int, int]:
-    """How many of the tensors outside of the time layers are those of the public network.
+def frozen(published: Published, public: AdmUNet) -> tuple[list[str], int]:
+    """Which of the tensors outside of the time layers are not those of the public network.
 
     The rows of q, k and v are compared as they lie in the files, whatever their order means.
 
     Returns:
-        Equal ones, bit for bit, and all.
+        Names of those that differ in any bit, and how many were compared.
     """
     ours, theirs = published.base, public.state_dict()
     names = [name for name in ours if not any(f"{layer}." in name for layer in TIME_LAYERS)]
-    return sum(torch.equal(ours[name], theirs[name]) for name in names), len(names)
+    return [name for name in names if not torch.equal(ours[name], theirs[name])], len(names)
 
 
 @torch.no_grad()
@@ -71,7 +74,7 @@ def noise_error(network: AdmUNet, mode: Mode, pictures: Tensor, device: str = "c
 
 
 def choose(published: Published, pictures: Tensor, device: str = "cpu") -> tuple[Reading, Errors]:
-    """The reading of a file with which it predicts noise: the known one, or the best of all others.
+    """The reading of a file with which it predicts noise best, and its errors.
 
     Args:
         published: the file.
@@ -85,10 +88,8 @@ def choose(published: Published, pictures: Tensor, device: str = "cpu") -> tuple
     for reading in READINGS:
         tried[reading] = noise_error(published.network(reading), reading.mode, pictures, device)
         log.info("%s: error of the predicted noise %s", reading, text(tried[reading]))
-        if reading == PUBLISHED and _worst(tried[reading]) < LIMIT:
-            return reading, tried[reading]
-    best = min(tried, key=lambda reading: _worst(tried[reading]))
-    if not _worst(tried[best]) < LIMIT:
+    best = min(tried, key=lambda reading: _mean(tried[reading]))
+    if not all(error < LIMIT for error in tried[best].values()):
         found = "\n    ".join(f"{reading}: {text(errors)}" for reading, errors in tried.items())
         raise UserError(
             f"the network predicts no noise, however the file is read (errors below {LIMIT} are "
@@ -96,7 +97,8 @@ def choose(published: Published, pictures: Tensor, device: str = "cpu") -> tuple
             str(published.path),
             "check the file and the data set's pictures; `rad: train` trains the network here",
         )
-    log.warning("the file is not as it was described; what works is taken: %s", best)
+    if best != PUBLISHED:
+        log.warning("the file is not as it was described; what works best is taken: %s", best)
     return best, tried[best]
 
 
@@ -105,7 +107,7 @@ def text(errors: Mapping[int, float]) -> str:
     return ", ".join(f"{error:.3f} at level {level}" for level, error in errors.items())
 
 
-def _worst(errors: Errors) -> float:
-    """The largest error; infinite where one is not a number."""
-    worst = max(errors.values(), key=lambda error: math.inf if math.isnan(error) else error)
-    return math.inf if math.isnan(worst) else worst
+def _mean(errors: Errors) -> float:
+    """Geometric mean, as a logarithm; infinite where an error is not a number."""
+    mean = sum(math.log(error) for error in errors.values()) / len(errors)
+    return math.inf if math.isnan(mean) else mean

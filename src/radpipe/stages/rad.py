@@ -62,11 +62,14 @@ def run(job: Job) -> None:
 
 def _import(job: Job, name: str) -> None:
     """A published network, with what its check found in the receipt; see `models.judge`."""
+    torch.set_num_threads(job.resources.train_threads)
     path = fetch(name, cache_folder())
     log.info("%s: %s", name, path)
     published = authors.load(path, architecture(job))
-    equal, of = judge.frozen(published, load_unet(job.folder("base").file("model.safetensors")))
-    log.info("%d of %d frozen tensors are those of the base network, bit for bit", equal, of)
+    base = load_unet(job.folder("base").file("model.safetensors"))
+    differ, of = judge.frozen(published, base)
+    frozen = {"compared": of, "equal to the base network": of - len(differ), "not": differ[:3]}
+    log.info("frozen tensors, bit for bit: %s", frozen)
     store = ImageStore(job.folder("data").file("val.zip"))
     pictures = np.stack([store.read(id) for id in store.ids[:PICTURES]])
     reading, errors = judge.choose(published, to_network(pictures), device_name(job))
@@ -79,7 +82,7 @@ def _import(job: Job, name: str) -> None:
         reading=str(reading),
         embedding=reading.mode,
         noise_error={str(level): round(error, 4) for level, error in errors.items()},
-        frozen={"equal": equal, "of": of},
+        frozen=frozen,
     )
 
 
