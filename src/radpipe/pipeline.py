@@ -60,7 +60,9 @@ class Pipeline:
         if variant == DEFAULT:
             return self.settings.resolve(dataset)
         images = self.resolved(dataset).training.ablation_images
-        return self.settings.resolve(dataset, ablations.variant_changes(variant, images))
+        trained = {f"datasets.{dataset}.rad": TRAIN}  # an ablation has no published network
+        changes = ablations.variant_changes(variant, images)
+        return self.settings.resolve(dataset, {**trained, **changes})
 
     def view(self, target: Target) -> Settings:
         """The settings as a target sees them: its data set's, with its variant's changes."""

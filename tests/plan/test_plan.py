@@ -116,6 +116,28 @@ def test_a_training_is_billed_by_its_images() -> None:
     assert work.flop / work.images / 1e9 == pytest.approx(903, rel=0.01)
 
 
+def test_a_published_network_is_not_trained() -> None:
+    """No bank of masks, no hours; an ablation still trains, and its slice stays what it was."""
+    given = read(datasets__ffhq__rad="authors-ffhq256")
+    trained, published = (Pipeline(planning.paper(s)) for s in (read(), given))
+    cell = [Target.of("evaluate", dataset="ffhq", method="rad", mask="box")]
+    works = {(w.stage, w.what): w for w in gather(published, cell)}
+    assert {stage for stage, _ in works} == {
+        "data", "holes", "base", "rad", "sample", "reference", "evaluate",
+    }  # fmt: skip
+    assert works["rad", "public weights"].flop == 0
+    amounts = {a.what: a for a in sizes.downloads(published, cell)}
+    assert (amounts["authors-ffhq256"].size, amounts["authors-ffhq256"].exact) == (389253928, True)
+    written = {a.what: a.size for a in sizes.disk(published, list(works.values()))}
+    assert written["RAD networks"] == 4 * 93_563_910
+    assert "saved states while training" not in written
+    variant = Target.of("rad", dataset="ffhq", variant="lora_rank-rank_4")
+    assert published.slice(variant) == trained.slice(variant)
+    assert not published.imported(variant)
+    default = Target.of("rad", dataset="ffhq", variant="default")
+    assert published.slice(default) != trained.slice(default)
+
+
 def test_other_ways_to_name_targets() -> None:
     pipeline = Pipeline(read())
     assert planning.find(pipeline, "base") == [Target.of("base", dataset="emoji")]

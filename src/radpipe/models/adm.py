@@ -202,6 +202,8 @@ class AdmUNet(nn.Module):
         self.out = nn.Sequential(
             Norm(channels), nn.SiLU(), _zero(nn.Conv2d(channels, c.out_channels, 3, padding=1))
         )
+        for norm in (module for module in self.modules() if isinstance(module, Norm)):
+            norm.eps = c.norm_eps
 
     def _block(self, channels: int, out_channels: int, resize: Any = None) -> ResBlock:
         c = self.config

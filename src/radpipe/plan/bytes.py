@@ -14,7 +14,7 @@ from radpipe.evaluation.reference import KEEP
 from radpipe.pipeline import Pipeline
 from radpipe.plan import flops
 from radpipe.plan.images import images_of, source_name
-from radpipe.plan.work import Work, architecture
+from radpipe.plan.work import PUBLIC, Work, architecture
 from radpipe.settings import TRAIN, Settings
 from radpipe.shards import collection
 from radpipe.stages._models import NETWORKS
@@ -108,9 +108,11 @@ def _written(pipeline: Pipeline, work: Work) -> Iterator[tuple[str, float, bool]
     if work.stage == "base":
         weights = FLOAT * flops.parameters(architecture(settings, work.dataset))
         yield "base networks", weights, True
-        if work.what != "public weights":
+        if work.what != PUBLIC:
             yield "saved states while training", 4 * weights, True
-    if work.stage == "rad":
+    if work.stage == "rad" and work.what == PUBLIC:
+        yield "RAD networks", FLOAT * flops.parameters(architecture(settings, work.dataset)), True
+    elif work.stage == "rad":
         yield from _adapter(pipeline, work)
     if work.stage in {"reference", "evaluate"}:
         yield from _features(pipeline, work)

@@ -17,6 +17,7 @@ from radpipe.plan import flops
 from radpipe.plan.images import images_of
 from radpipe.settings import Settings
 
+PUBLIC = "public weights"
 SMALLEST_LPIPS = 64  # pixels; smaller images are enlarged before LPIPS
 
 
@@ -124,13 +125,15 @@ class _Estimator:
 
     def _base(self) -> Work:
         if not self.pipeline.trained_here(self.target):
-            return self._work("public weights")
+            return self._work(PUBLIC)
         training = self.settings.training.base
         config = architecture(self.settings, self.dataset)
         cost = flops.training(config, "scalar", "full", 0)
         return self._trained("", training.images, training.precision, cost.flop)
 
     def _rad(self) -> Work:
+        if not self.pipeline.trained_here(self.target):
+            return self._work(PUBLIC)
         training = self.settings.training.rad
         config = architecture(self.settings, self.dataset)
         cost = flops.training(config, training.embedding, training.adapt, training.rank)
@@ -140,7 +143,7 @@ class _Estimator:
     def _lama(self) -> Work:
         own = self.settings.training.lama
         if not self.pipeline.trained_here(self.target):
-            return self._work("public weights")
+            return self._work(PUBLIC)
         size = self.settings.datasets[self.dataset].size
         config = lama_architecture(self.settings)
         cost = flops.lama_training(
