@@ -19,11 +19,12 @@ from radpipe import job
 from radpipe.ablations import variant_changes
 from radpipe.codedigest import code_digest
 from radpipe.errors import UserError
+from radpipe.method import TRUTH
 from radpipe.settings import Settings, get
 
 DEFAULT = "default"
 SETS = ("train.zip", "val.zip", "test.zip")
-TABLE_FILES = ("csv", "md", "tex", "html", "metrics.json")
+TABLE_FILES = ("csv", "md", "tex", "html")
 FIGURE_FILES = ("png", "pdf", "csv")
 
 
@@ -103,7 +104,8 @@ def _sample(pipeline: Pipeline, target: Target) -> list[Target]:
 def _evaluate(pipeline: Pipeline, target: Target) -> list[Target]:
     cell = {name: target[name] for name in ("dataset", "method", "mask")}
     dataset = target["dataset"]
-    count = pipeline.resolved(dataset).resources.shards(target["method"])
+    truth = target["method"] == TRUTH  # the untouched images: nothing is sampled
+    count = 0 if truth else pipeline.resolved(dataset).resources.shards(target["method"])
     shards = [Target.of("sample", **cell, shard=str(shard)) for shard in range(count)]
     holes = Target.of("holes", dataset=dataset, mask=target["mask"])
     return [*_data(pipeline, target), holes, Target.of("reference", dataset=dataset), *shards]
