@@ -86,7 +86,7 @@ def test_a_bad_setting_is_one_message(
         ("inpainters.mcg", {"stps": 1000}, ["overrides.paper.inpainters.mcg.stps", "`steps`"]),
         ("inpainters.ddrm", {"steps": 1001}, ["overrides.paper.inpainters.ddrm.steps", "1000"]),
         ("training.lama.weights", "bog-lama", ["overrides.paper.training.lama.weights", "big-"]),
-        ("training.rad.batch", 63, ["overrides.paper.training.rad.batch", "multiple of 8"]),
+        ("resources.processes", 16, ["overrides.paper.training.rad.batch", "multiple of 16"]),
         ("masks.training.family", "boxx", ["overrides.paper.masks.training.family", "`box`"]),
         ("seed.more", 1, ["overrides.paper.seed.more", "not a section"]),
     ],

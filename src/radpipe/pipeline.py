@@ -19,6 +19,7 @@ from radpipe import job
 from radpipe.ablations import variant_changes
 from radpipe.codedigest import code_digest
 from radpipe.errors import UserError
+from radpipe.masks import limit_of
 from radpipe.method import TRUTH
 from radpipe.settings import Settings, get
 
@@ -141,14 +142,20 @@ STAGES: dict[str, Stage] = {
         folder="results/masks/{dataset}/bank/{family}",
         files=("{shard}.npz",),
         receipt="{shard}.json",
-        keys=("seed", *_DATASET, "masks.training.count", "masks.training.shards"),
+        keys=(
+            "seed",
+            *_DATASET,
+            "masks.training.count",
+            "masks.training.shards",
+            "masks.lama_limit.{family}",
+        ),
         modules=("stages.bank", "masks.{family}"),
         upstream=_nothing,
     ),
     "holes": Stage(
         folder="results/masks/{dataset}/{mask}",
         files=("holes.zip",),
-        keys=("seed", *_DATASET, *_EVALUATION),
+        keys=("seed", *_DATASET, *_EVALUATION, "masks.lama_limit.{mask}"),
         modules=("stages.holes", "masks.{mask}"),
         upstream=_data,
     ),
@@ -178,7 +185,7 @@ STAGES: dict[str, Stage] = {
         folder="results/checkpoints/{dataset}/lama",
         files=("generator.weights",),
         extras=("loss.csv",),
-        keys=("seed", *_DATASET, "training.lama"),
+        keys=("seed", *_DATASET, "training.lama", "masks.lama_limit.{lama_masks}"),
         modules=("stages.lama", "masks.{lama_masks}"),
         upstream=_data,
     ),
@@ -336,6 +343,8 @@ class Pipeline:
             return settings.inpainter(key.partition(".")[2]).model_dump(mode="json")
         if key.startswith("resources.sample_shards."):
             return settings.resources.shards(key.rpartition(".")[2])
+        if key.startswith("masks.lama_limit."):  # none where the family has none
+            return limit_of(key.rpartition(".")[2], settings.masks.lama_limit)
         return get(self._plain(settings), key)
 
     def _plain(self, settings: Settings) -> dict[str, Any]:

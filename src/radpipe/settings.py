@@ -85,6 +85,12 @@ class Masks(Section):
     """Settings of all masks."""
 
     training: MaskBank
+    lama_limit: float | None = Field(
+        ge=0.1,
+        le=1,
+        description="largest share of the image that a hole of the families wide and narrow has; "
+        "larger ones are drawn again; null: no rule",
+    )
 
 
 class Optimisation(Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -26,27 +26,18 @@ from radpipe.stages import sample
 class Steps(Inpainter):
     """Evaluates its model `steps` times; each leaves the image as it is."""
 
-    citation = rule = ""
     requires: ClassVar = "base"
-    Settings = Section
     steps = 4
     fails: ClassVar[set[int]] = set()  # batches that do not fit in memory
 
     def planned_evaluations(self) -> int:
         return self.steps
 
-    def inpaint(
-        self,
-        known: Tensor,
-        hole: Tensor,
-        noise: PerImageNoise,
-        on_step: Callable[[], None] | None = None,
-    ) -> Tensor:
+    def inpaint(self, known: Tensor, hole: Tensor, noise: PerImageNoise) -> Tensor:
         for step in range(self.steps):
             if step == 1 and len(known) in self.fails:
                 raise RuntimeError("out of memory")
-            self.counted_model(known)
-            on_step()
+            self.model(known)
         return known
 
 

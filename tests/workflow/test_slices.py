@@ -29,11 +29,12 @@ OTHER: dict[str, tuple[Any, ...]] = {
     "run.masks": (["extreme"],), "run.ablations": (["lora_rank"],),
     "run.methods": (["rad", "repaint"],), "run.datasets": (["ffhq"],),
     "family": ("box",), "decay": ("constant", "cosine"), "ema": (0.5,), "dropout": (0.1, 0.2),
-    "precision": ("bf16", "fp32"), "phase1": (0.5, 0.6), "region": ("all",),
+    "precision": ("bf16", "fp32"), "phase1": (0.5, 0.6), "region": ("all", "noisy"),
     "embedding": ("dense",), "adapt": ("full",), "lama.masks": ("box",),
     "weights": ("big-lama", "train"), "solver": ("ddim",), "spacing": ("leading", "trailing"),
     "split": ("val",), "metrics": (["lpips"],), "reference": ("val",),
     "steps": (20, 30),  # at most 1,000
+    "eta": (0.5,), "eta_b": (0.5,),
     "ablation_images": (1000, 2000),
 }  # fmt: skip
 
@@ -108,7 +109,7 @@ def test_the_machine_reaches_no_slice(key: str) -> None:
         changed = value if isinstance(value, str) else value * 2 or 1
     before = context(key)
     if key == "resources.nodes":  # the processes must split over them
-        before["resources.processes"] = 2
+        before |= {"resources.processes": 2, "overrides.paper.resources.processes": 2}
     assert slices(before) == slices({**before, key: changed})
 
 

@@ -7,11 +7,13 @@ was in, its place there, the batch size, or the device.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from radpipe.lazy import torch
 from radpipe.seeding import key_hash
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def image_seed(seed: int, *key: str | int) -> int:

@@ -32,17 +32,6 @@ RED, BLUE, GREEN, ORANGE = "#D55E00", "#0072B2", "#009E73", "#E69F00"
 PINK, SKY, BLACK, YELLOW, GREY = "#CC79A7", "#56B4E9", "#000000", "#D9C400", "#7F7F7F"
 COLOURS = (RED, BLUE, GREEN, ORANGE, PINK, SKY, BLACK, YELLOW, GREY)
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*", "<")
-# label, colour and marker of the methods whose classes do not name them
-KNOWN = {
-    "rad": ("RAD", RED, "o"),
-    "repaint": ("RePaint", BLUE, "s"),
-    "score_sde": ("Score-SDE", SKY, "^"),
-    "mcg": ("MCG", GREEN, "D"),
-    "ddrm": ("DDRM", ORANGE, "v"),
-    "lama": ("LaMa", PINK, "P"),
-    "telea": ("Telea", GREY, "X"),
-    "biharmonic": ("Biharmonic", BLACK, "*"),
-}
 
 
 def label(method: str) -> str:
@@ -64,9 +53,8 @@ def _attribute(name: str, attribute: str, fallback: str) -> str:
     """A class attribute of a method; a table may also name a method that is no longer there."""
     if name not in plugins("inpainters"):
         return fallback
-    known = dict(zip(("label", "colour", "marker"), KNOWN.get(name, ()), strict=False))
-    found: str = getattr(load(name), attribute, known.get(attribute, fallback))
-    return found
+    found: str = getattr(load(name), attribute, "")
+    return found or fallback
 
 
 def paper_value(dataset: str, method: str, mask: str, metric: str) -> float | str:

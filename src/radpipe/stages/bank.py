@@ -10,14 +10,15 @@ def run(job: Job) -> None:
     """Write the shard's masks."""
     shard = int(job.wildcards["shard"])
     count, shards = job.settings["masks.training.count"], job.settings["masks.training.shards"]
-    name = f"{shard}.npz"
+    family, name = job.wildcards["family"], f"{shard}.npz"
     write_shard(
         job.out / name,
-        job.wildcards["family"],
+        family,
         job.settings["size"],
         count,
         job.settings["seed"],
         shard,
         shards,
+        job.settings[f"masks.lama_limit.{family}"],
     )
     job.finish(name, masks=len(shard_range(count, shard, shards)))

@@ -17,5 +17,6 @@ def run(job: Job) -> None:
         job.settings["size"],
         ids,
         job.settings["seed"],
+        job.settings[f"masks.lama_limit.{job.wildcards['mask']}"],
     )
     job.finish("holes.zip", masks=len(ids))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 
 import torch
 
@@ -51,7 +52,8 @@ def _train(job: Job, settings: LamaTraining) -> None:
         )
     rate = settings.discriminator_lr / settings.lr
     objective = LamaObjective(generator, discriminator, features, weights, rate)
-    draw = DrawHole(masks.load(settings.masks).sample)
+    limit = job.settings[f"masks.lama_limit.{settings.masks}"]
+    draw = DrawHole(partial(masks.draw, settings.masks, limit=limit))
     if train(job, objective, settings, seed, draw, f"LaMa on {job.wildcards['dataset']}"):
         with atomic(job.out / WEIGHTS) as temporary:
             save_generator(temporary, generator, {"images": str(settings.images)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.imagestore import ImageStore
 from radpipe.job import Job
 from radpipe.lazy import matplotlib, pandas, torch
@@ -29,8 +30,6 @@ def needs(pipeline: Pipeline) -> list[Target]:
 
 def draw(job: Job) -> style.Drawing:
     """Maps over time above the two curves."""
-    from radpipe.diffusion.schedule import TwoPhaseSchedule
-
     hole = middle(ImageStore(job.folder("holes").file("holes.zip")).read_all())
     schedule = TwoPhaseSchedule()
     mask = torch.from_numpy(hole)[None, None]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from radpipe.experiments.gaussian import cases_of, compare
 from radpipe.job import Job
-from radpipe.lazy import torch
+from radpipe.lazy import pandas, torch
 from radpipe.pipeline import Pipeline, Target
 from radpipe.progress import bar
 from radpipe.report import printed
 from radpipe.report.table import Block, Table, number
 from radpipe.settings import Gaussian
+from radpipe.settings_checks import plugins
 
 if TYPE_CHECKING:
     # the check loads methods by name; named here, a change to one of them makes the table stale
@@ -32,17 +34,15 @@ def needs(pipeline: Pipeline) -> list[Target]:
 
 def build(job: Job) -> Table:
     """A row per method and settings."""
-    from radpipe.evaluation.gaussian_check import CASES, gaussian_check
-
     torch.set_num_threads(job.threads)
     settings = job.section("gaussian", Gaussian)
-    cases = [case for case in CASES if case[1]["steps"] <= settings.steps]
+    cases = cases_of(plugins("inpainters"), settings.steps)
     with bar(len(cases), "gaussian check", unit="cases") as progress:
 
         def done(case: str) -> None:
             progress.update()
 
-        data = gaussian_check(settings.samples, job.settings["seed"], cases, done)
+        data = pandas.DataFrame(compare(cases, settings.samples, job.settings["seed"], done))
     head = ("Method", "Settings", "Evaluations", "Error of the mean", "Error of the covariance")
     rows = tuple(
         (

@@ -10,20 +10,21 @@ one gets from the hole's distribution without looking at the known part. Our cho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from radpipe.diffusion.gaussian import GaussianDenoiser, conditional
+from radpipe.diffusion.levels import Level
 from radpipe.diffusion.noise import PerImageNoise, image_seed
 from radpipe.diffusion.process import posterior
 from radpipe.diffusion.schedule import TwoPhaseSchedule
-from radpipe.diffusion.solvers import Level, Prediction
+from radpipe.diffusion.solvers import Prediction
 from radpipe.inpainters import load
+from radpipe.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SHAPE = (3, 4, 4)
 IMAGES = 4  # known parts; each is inpainted many times
@@ -35,6 +36,7 @@ BETWEEN_CHANNELS = 0.6  # correlation
 # per pixel on 4x4 pixels takes 4/256 of it, and on n steps 1000/n times as much.
 MCG_STEP = SHAPE[1] / 256
 
+# (method, settings that differ from its defaults); a method not named here is run once, at its own
 Case = tuple[str, dict[str, Any]]
 CASES: tuple[Case, ...] = (
     ("rad", {"steps": 25}),
@@ -186,7 +188,7 @@ def sample(problem: Problem, case: Case, samples: int, seed: int) -> tuple[Tenso
     noise = BatchNoise(image_seed(seed, "gaussian", name, str(sorted(changes.items()))))
     out = inpainter.inpaint(known, hole, noise)
     values = out[hole.expand_as(out)].reshape(IMAGES, each, -1)
-    return values, inpainter.counted_model.images / len(known)
+    return values, inpainter.model.tally.images / len(known)
 
 
 def draws(problem: Problem, mean: Tensor, covariance: Tensor, samples: int, seed: int) -> Tensor:
@@ -196,40 +198,57 @@ def draws(problem: Problem, mean: Tensor, covariance: Tensor, samples: int, seed
     return mean.expand(IMAGES, -1)[:, None] + z @ torch.linalg.cholesky(covariance).T
 
 
-def gaussian_check(
-    samples: int = 2000,
-    seed: int = 0,
-    cases: Sequence[Case] = CASES,
+def cases_of(methods: Iterable[str], most_steps: int) -> list[Case]:
+    """The cases of the diffusion methods among `methods`, of at most so many reverse steps."""
+    diffusion = [name for name in methods if load(name).requires in ("rad", "base")]
+    own = [(name, {}) for name in diffusion if name not in dict(CASES)]
+    wanted = [case for case in (*CASES, *own) if case[0] in diffusion]
+    return [c for c in wanted if getattr(load(c[0]).Settings(**c[1]), "steps", 1) <= most_steps]
+
+
+def compare(
+    cases: Iterable[Case],
+    samples: int,
+    seed: int,
     on_case: Callable[[str], None] | None = None,
-) -> pd.DataFrame:
-    """The table of all methods against the closed form.
+) -> Iterator[dict[str, str | float]]:
+    """Methods against the closed form.
 
     Args:
+        cases: (method, settings that differ from its defaults), a row each.
         samples: inpainted images per row, all in one batch; a multiple of `IMAGES`.
         seed: the settings' seed.
-        cases: (method, settings that differ from its defaults) per row.
-        on_case: called with a row's name before it is computed, for progress.
+        on_case: called with a case's method and settings before it is computed.
 
-    Returns:
-        One row per case, after two rows of reference draws: `exact` (from the conditional itself:
-        its errors are pure sampling error) and `known part ignored` (from the prior: about 1).
-        Columns: method, settings, evaluations (counted, per image), mean_error,
+    Yields:
+        Two rows of reference draws, `exact` (from the conditional itself: its errors are pure
+        sampling error) and `known part ignored` (from the prior: about 1), then one per case.
+        Keys: method, settings (as text), evaluations (counted, per image), mean_error,
         covariance_error, samples.
     """
     problem = make_problem(seed)
-    rows: list[tuple[str, str, float, float, float]] = []
+
+    def row(name: str, text: str, evaluations: float, values: Tensor) -> dict[str, str | float]:
+        mean, spread = errors(problem, values)
+        return {
+            "method": name,
+            "settings": text,
+            "evaluations": evaluations,
+            "mean_error": mean,
+            "covariance_error": spread,
+            "samples": samples,
+        }
+
     references = (
         ("exact", problem.mean, problem.covariance),
         ("known part ignored", problem.prior_mean, problem.prior_covariance),
     )
     for name, mean, covariance in references:
-        values = draws(problem, mean, covariance, samples, image_seed(seed, "gaussian", name))
-        rows.append((name, "", 0.0, *errors(problem, values)))
+        own = image_seed(seed, "gaussian", name)
+        yield row(name, "", 0.0, draws(problem, mean, covariance, samples, own))
     for case in cases:
         text = ", ".join(f"{key} {value}" for key, value in case[1].items())
         if on_case is not None:
             on_case(f"{case[0]} ({text})")
         values, evaluations = sample(problem, case, samples, seed)
-        rows.append((case[0], text, evaluations, *errors(problem, values)))
-    columns = ["method", "settings", "evaluations", "mean_error", "covariance_error"]
-    return pd.DataFrame(rows, columns=columns).assign(samples=samples)
+        yield row(case[0], text, evaluations, values)

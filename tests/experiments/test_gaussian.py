@@ -7,17 +7,19 @@ import pytest
 import torch
 
 from radpipe.diffusion.gaussian import GaussianDenoiser
+from radpipe.diffusion.levels import LevelPath
 from radpipe.diffusion.process import learned_log_variance, posterior
 from radpipe.diffusion.schedule import TwoPhaseSchedule
-from radpipe.diffusion.solvers import LevelPath
-from radpipe.evaluation.gaussian_check import (
+from radpipe.experiments import gaussian
+from radpipe.experiments.gaussian import (
     CASES,
     IMAGES,
     MCG_STEP,
     ExactNetwork,
+    cases_of,
+    compare,
     draws,
     errors,
-    gaussian_check,
     make_problem,
 )
 from radpipe.inpainters import load
@@ -36,7 +38,7 @@ DDRM = ("ddrm", {"steps": 20})
 def table() -> pd.DataFrame:
     """Two reference rows, then the cases in this order."""
     cases = [RAD, RAD_100, RESAMPLED, INJECTED, REPLACED, MCG, DDRM]
-    return gaussian_check(SAMPLES, seed=0, cases=cases).set_index(
+    return pd.DataFrame(compare(cases, SAMPLES, seed=0)).set_index(
         pd.Index(
             [
                 "exact",
@@ -103,9 +105,18 @@ def test_none_is_worse_than_ignoring_the_known_part(table: pd.DataFrame) -> None
     assert (methods.covariance_error < 0.75).all()
 
 
-def test_every_diffusion_method_has_a_row() -> None:
-    diffusion = {name for name in plugins("inpainters") if load(name).requires in ("rad", "base")}
+def test_every_diffusion_method_has_a_row_and_a_new_one_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    methods = plugins("inpainters")
+    diffusion = {name for name in methods if load(name).requires in ("rad", "base")}
+    assert cases_of(methods, 1000) == list(CASES)
     assert {name for name, _ in CASES} == diffusion
+    few = cases_of(methods, 25)
+    assert few and all(changes["steps"] <= 25 for _, changes in few)
+    monkeypatch.setattr(gaussian, "CASES", [case for case in CASES if case[0] != "ddrm"])
+    assert cases_of(methods, 1000)[-1] == ("ddrm", {})
+    assert cases_of(["ddrm", "telea"], 10) == []  # its default has 20 steps
 
 
 def test_errors_are_zero_for_the_answer_and_one_for_the_prior() -> None:
@@ -142,6 +153,6 @@ def test_the_learned_variance_is_that_of_the_exact_reverse_step() -> None:
 
 
 def test_the_same_seed_gives_the_same_table() -> None:
-    first, second, other = (gaussian_check(400, seed, cases=[DDRM]) for seed in (0, 0, 1))
-    assert first.equals(second)
-    assert not first.equals(other)
+    first, second, other = (list(compare([DDRM], 400, seed)) for seed in (0, 0, 1))
+    assert first == second
+    assert first != other

@@ -1,0 +1,56 @@
+"""A new method is one file: the example of the README, as a plug-in."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from radpipe import inpainters
+from radpipe.diffusion.schedule import TwoPhaseSchedule
+from radpipe.inpainters import load
+from radpipe.inpainters.base import run_batch
+from radpipe.settings_checks import plugins
+
+EXAMPLE = """
+from radpipe.inpainters.base import Inpainter
+from radpipe.lazy import torch
+
+class MeanColour(Inpainter):
+    label, colour = "Mean colour", "#999999"
+    citation, rule = "our example, 2026", "the mean of the known pixels"
+
+    def inpaint(self, known, hole, noise):
+        mean = known.sum((2, 3), keepdim=True) / (~hole).sum((2, 3), keepdim=True)
+        return torch.where(hole, mean, known)
+"""
+
+
+@pytest.fixture
+def added(tmp_path: Path) -> Iterator[str]:
+    """The example as a file of inpainters/."""
+    (tmp_path / "mean_colour.py").write_text(EXAMPLE)
+    inpainters.__path__.append(str(tmp_path))
+    importlib.invalidate_caches()
+    plugins.cache_clear()
+    yield "mean_colour"
+    inpainters.__path__.remove(str(tmp_path))
+    sys.modules.pop("radpipe.inpainters.mean_colour", None)
+    plugins.cache_clear()
+
+
+def test_the_file_alone_makes_the_method(added: str, images: np.ndarray) -> None:
+    assert added in plugins("inpainters")
+    method = load(added)
+    inpainter = method(method.Settings(), None, TwoPhaseSchedule())
+    holes = np.zeros((8, 16, 16), dtype=bool)
+    holes[:, 4:, :] = True
+    out = run_batch(inpainter, images, holes, range(8)).images
+    assert np.array_equal(out[~holes], images[~holes])
+    means = images[:, :4].mean((1, 2))
+    assert np.abs(out[:, 4:] - means[:, None, None]).max() <= 0.51
+    assert inpainter.planned_evaluations() == 0
