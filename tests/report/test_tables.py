@@ -258,8 +258,8 @@ def test_numbers_show_two_digits_of_their_interval() -> None:
 def test_zero_has_no_sign() -> None:
     assert [number(-9.4e-8, d) for d in (0, 3)] == ["0", "0.000"]
     assert number(-0.0) == "0.00"
-    data = pd.DataFrame({"a": [-0.0, -1.5], "b": ["-0.0", None]})
-    assert csv_text(data) == "a,b\n0.0,-0.0\n-1.5,\n"
+    data = pd.DataFrame({"a": [-0.0, -1.5], "b": ["-0.0", None], "c": np.array([1, None])})
+    assert csv_text(data) == "a,b,c\n0.0,-0.0,1\n-1.5,,\n"
 
 
 def test_the_timing_table_prints_every_budget_and_what_was_not_run(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def claims(evidence: Evidence) -> list[Claim]:
 def best_on(metric: str, mask: str) -> Claim:
     """RAD is the best on a mask; the paper is second best on wide masks (FFHQ)."""
     allowed = 1 if mask == "wide" else 0
-    place, but = ("best or second best", "all but one of ") if allowed else ("best", "all ")
+    place, but = ("best or second best", "all but one") if allowed else ("best", "all")
     display, own = info(metric).display, metric in {"fid", "lpips"}
     return Claim(
         f"{metric}_{mask}",
@@ -113,7 +113,7 @@ def best_on(metric: str, mask: str) -> Claim:
         + ("" if own else " (our measure in FID's place)"),
         "paper, main table" if own else "after the paper's main table",
         f"95 % intervals of the paired differences in {display}, RAD - each other method run: "
-        f"holds where {but}are below 0; does not hold where {allowed + 1} or more are above 0",
+        f"holds where {but} are below 0; does not hold where {allowed + 1} or more are above 0",
         partial(_rank, metric=metric, mask=mask, allowed=allowed),
         metric,
         (mask,),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -163,7 +164,10 @@ class Markup(NamedTuple):
 
 MARKDOWN = Markup(lambda text: text.replace("|", r"\|"), "**{}**", "<u>{}</u>")
 LATEX = Markup(_tex, r"\textbf{{{}}}", r"\underline{{{}}}")
-HTML = Markup(html.escape, "<b>{}</b>", "<u>{}</u>")
+# an interval stays in one line
+HTML = Markup(
+    lambda text: re.sub(r"(\[\S+) ", "\\1\u00a0", html.escape(text)), "<b>{}</b>", "<u>{}</u>"
+)
 
 
 def _frame(block: Block, markup: Markup) -> pandas.DataFrame:
@@ -173,8 +177,11 @@ def _frame(block: Block, markup: Markup) -> pandas.DataFrame:
 
 def csv_text(data: pandas.DataFrame) -> str:
     """CSV without a negative zero."""
-    plain = data.map(lambda value: value + 0.0 if isinstance(value, float) else value)
-    return str(plain.to_csv(index=False, lineterminator="\n"))
+    columns = {
+        name: [value + 0.0 if isinstance(value, float) else value for value in data[name].tolist()]
+        for name in data
+    }
+    return str(pandas.DataFrame(columns, dtype=object).to_csv(index=False, lineterminator="\n"))
 
 
 def number(value: float, decimals: int | None = None) -> str:

@@ -26,8 +26,9 @@ def with_front(data: pandas.DataFrame) -> pandas.DataFrame:
     """
     place = ["dataset", "mask", "method"]
     counts = data[data["metric"] == EVALUATIONS].set_index(place)["value"].to_dict()
-    data = data.assign(pareto="")
+    data = data.copy()
     data[EVALUATIONS] = [counts.get(tuple(k)) for k in data[place].itertuples(index=False)]
+    data["pareto"] = ""
     ranked = data[data["rank"].notna() & (data["metric"] != EVALUATIONS)]
     for _, part in ranked.groupby(["dataset", "mask", "metric"]):
         points = list(zip(part["rank"], part[EVALUATIONS], strict=True))
