@@ -80,20 +80,17 @@ def read_cell(job: Job, dataset: str, method: str, mask: str) -> Cell | None:
 
 def read_scores(job: Job, methods: Iterable[str], metrics: Iterable[str]) -> pandas.DataFrame:
     """A row of `SCORES` per data set, metric, mask and method that has a value."""
-    rows: list[dict[str, Any]] = []
-    metrics = tuple(metrics)
-    for dataset in job.settings["run.datasets"]:
-        for mask in job.settings["run.masks"]:
-            for method in methods:
-                cell = read_cell(job, dataset, method, mask)
-                place = {"dataset": dataset, "mask": mask, "method": method}
-                for metric in metrics if cell else ():
-                    if cell and not np.isnan(cell.value(metric)):
-                        counted = {"value": cell.value(metric), "evaluations": cell.evaluations}
-                        rows.append({**cell.rows[metric], **place, **counted})
-    table = pandas.DataFrame(rows, columns=list(SCORES))
-    order = table["metric"].map({metric: i for i, metric in enumerate(metrics)})
-    return table.iloc[np.lexsort([order, pandas.factorize(table["dataset"])[0]])]
+    datasets, masks = job.settings["run.datasets"], job.settings["run.masks"]
+    places = [(d, m, k) for d in datasets for k in masks for m in methods]
+    cells = [cell for place in places if (cell := read_cell(job, *place))]
+    rows = [
+        {**vars(c), **c.rows[metric], "value": c.value(metric), "evaluations": c.evaluations}
+        for dataset in datasets
+        for metric in metrics
+        for c in cells
+        if c.dataset == dataset and not np.isnan(c.value(metric))
+    ]
+    return pandas.DataFrame(rows, columns=list(SCORES))
 
 
 def read_timing(job: Job) -> pandas.DataFrame:
@@ -167,38 +164,34 @@ def _require_same_images(cell: Cell, other: Cell) -> None:
         )
 
 
-def weights_used(job: Job, dataset: str, method: str) -> list[tuple[str, Folder]]:
-    """(stage, results) of the checkpoints upstream that a method runs on; none for the truth."""
+def weights_used(job: Job, dataset: str, method: str) -> list[tuple[str, dict[str, Any]]]:
+    """(stage, receipt) of the checkpoints upstream that a method runs on; none for the truth."""
     kind = Method.parse(method)
     requires = None if kind.is_truth else load_method(kind.name).requires
-    if requires is None:
-        return []
-    if requires != "rad":
-        return [(requires, folder) for folder in job.folders(requires, dataset=dataset)]
-    # a variant that changes no training has the default's weights
-    own, default = (job.folders("rad", dataset=dataset, variant=v) for v in (kind.variant, DEFAULT))
-    adapted = own or default
-    settings = [_receipt(folder)["slice"]["settings"]["training.rad"] for folder in adapted]
+    found = job.folders(requires, dataset=dataset) if requires else []
+    if requires == "rad":  # a variant that changes no training has the default's weights
+        own = job.folders("rad", dataset=dataset, variant=kind.variant)
+        found = own or job.folders("rad", dataset=dataset, variant=DEFAULT)
+    weights = [(str(requires), _receipt(folder)) for folder in found]
     # a network trained from scratch holds nothing of the base network
-    scratch = any(each["adapt"] == "scratch" for each in settings)
-    base = [] if scratch else job.folders("base", dataset=dataset)
-    return [*(("base", f) for f in base), *(("rad", f) for f in adapted)]
+    adapted = [r["slice"]["settings"]["training.rad"] for _, r in weights if requires == "rad"]
+    if any(training["adapt"] != "scratch" for training in adapted):
+        base = job.folders("base", dataset=dataset)
+        weights = [*(("base", _receipt(folder)) for folder in base), *weights]
+    return weights
 
 
 def images_seen(job: Job, dataset: str, method: str) -> int | None:
     """Training images of a RAD variant; None for another method, or where that is not recorded."""
-    for stage, folder in weights_used(job, dataset, method):
-        if stage == "rad":
-            images = _receipt(folder)["facts"].get("images")
-            return None if images is None else int(images)
-    return None
+    used = dict(weights_used(job, dataset, method))
+    images: int | None = used["rad"]["facts"].get("images") if "rad" in used else None
+    return images
 
 
 def describe_weights(job: Job, dataset: str, method: str) -> str:
     """The weights of a method: where they are from and the start of their checksums."""
     parts = []
-    for stage, folder in weights_used(job, dataset, method):
-        receipt = _receipt(folder)
+    for stage, receipt in weights_used(job, dataset, method):
         facts = receipt["facts"]
         source = facts.get("weights", "")
         if not source and "asset" in facts:
