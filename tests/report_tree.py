@@ -165,7 +165,7 @@ def cell(method: str, mask: str) -> tuple[pd.DataFrame, dict[str, dict[str, Any]
         row("psnr_known", "PSNR known", "inf", unit="dB", lower_is_better=False),
         row("fd_alexnet", "FD-AlexNet", distance, 0.5, replicates=list(distance + blocks),
             details=network, interval="block jackknife", note="n < 2,048"),
-        row("fd_alexnet_truth", "FD to the truths", 50 * value, 0.5,
+        row("fd_alexnet_truth", "FD-AlexNet to truth", 50 * value, 0.5,
             replicates=list(50 * value + blocks * value)),
         row("kid_alexnet", "KID-AlexNet", value / 100),
         row("fid", "FID", None, **fid),

@@ -19,6 +19,7 @@ from radpipe import job
 from radpipe.ablations import variant_changes
 from radpipe.codedigest import code_digest
 from radpipe.errors import UserError
+from radpipe.evaluation import modules
 from radpipe.masks import limit_of
 from radpipe.method import TRUTH
 from radpipe.settings import Settings, get
@@ -217,7 +218,7 @@ STAGES: dict[str, Stage] = {
         files=("features.npz",),
         extras=("scores.csv", "seconds.csv", "metrics.json"),
         keys=("seed", "evaluation"),
-        modules=("stages.evaluate",),
+        modules=("stages.evaluate", "{metrics}"),
         upstream=_evaluate,
     ),
     "timing": Stage(
@@ -356,6 +357,8 @@ class Pipeline:
     def _modules(self, pattern: str, names: dict[str, str]) -> list[str]:
         if "{methods}" in pattern:
             return [pattern.format(methods=m) for m in self.settings.run.methods]
+        if pattern == "{metrics}":  # found by listing their files, so no import leads to them
+            return modules(self.resolved(names["dataset"]).evaluation.metrics)
         return [pattern.format(**names)]
 
     def _reference(self, target: Target) -> dict[str, Any]:

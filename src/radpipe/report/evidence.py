@@ -6,18 +6,16 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from radpipe.evaluation import info
+from radpipe.evaluation.intervals import Interval
 from radpipe.job import Job
 from radpipe.method import TRUTH
 from radpipe.report import printed
 from radpipe.report.comparison import NEAREST_ZERO
 from radpipe.report.results import Cell, difference, pooled_difference, read_cell, read_timing
 from radpipe.report.table import number
-
-if TYPE_CHECKING:
-    from radpipe.evaluation.intervals import Interval
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,19 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from radpipe.ablations import load as load_ablation
 from radpipe.errors import UserError
+from radpipe.evaluation.intervals import Interval, bootstrap_difference, jackknife_difference
 from radpipe.inpainters import load as load_method
 from radpipe.job import Folder, Job
 from radpipe.lazy import pandas
 from radpipe.method import DEFAULT, Method
 from radpipe.pipeline import Pipeline, Target
 from radpipe.report import printed
-
-if TYPE_CHECKING:
-    from radpipe.evaluation.intervals import Interval
 
 NO_WEIGHTS = "none"
 SCORES = ("dataset", "mask", "method", "metric", "label", "value", "low", "high", "evaluations")
@@ -124,8 +122,6 @@ def _receipt(folder: Folder) -> dict[str, Any]:
 
 def difference(cell: Cell | None, other: Cell | None, metric: str) -> Interval | None:
     """Paired `cell - other`; None where the metric has no interval or one is not available."""
-    from radpipe.evaluation.intervals import jackknife_difference
-
     row, others = (c.rows.get(metric, {}) if c else {} for c in (cell, other))
     if not cell or not other or row.get("value") is None or others.get("value") is None:
         return None
@@ -143,8 +139,6 @@ def pooled_difference(pairs: Sequence[tuple[Cell, Cell]], metric: str) -> Interv
 
     An image counts once: its differences on the masks are averaged before images are drawn.
     """
-    from radpipe.evaluation.intervals import bootstrap_difference
-
     for cell, other in pairs:
         _require_same_images(cell, other)
     mine, theirs = (

@@ -6,15 +6,16 @@ import math
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from radpipe.evaluation import info
 from radpipe.evaluation.cell import CellScores, evaluate_cell, passes
-from radpipe.evaluation.metrics import Options
+from radpipe.evaluation.intervals import Resampling
 from radpipe.evaluation.reference import load_references, save_arrays
 from radpipe.files import atomic, write_json
 from radpipe.imagestore import ImageStore
 from radpipe.job import Job
+from radpipe.lazy import pandas as pd
+from radpipe.method import Method
 from radpipe.progress import bar
 from radpipe.settings import Evaluation
 from radpipe.stages.evaluation import setup_of
@@ -25,16 +26,13 @@ def run(job: Job) -> None:
     (a row per metric) and features.npz. Seconds have a file of their own, which no receipt
     vouches for: they differ from run to run."""
     settings = job.section("evaluation", Evaluation)
-    rows, outputs = outputs_of(job)
-    ids = list(rows["image"])
     truths = ImageStore(job.folder("data").file(f"{settings.split}.zip"))
     holes = ImageStore(job.folder("holes").file("holes.zip"))
-    options = Options(
-        feature_size=settings.fd_size,
-        blocks=settings.jackknife_blocks,
-        resamples=settings.bootstrap,
-        seed=job.settings["seed"],
-    )
+    if Method.parse(job.wildcards["method"]).is_truth:
+        rows, outputs = untouched(truths, settings.images)
+    else:
+        rows, outputs = outputs_of(job)
+    ids = list(rows["image"])
     what = f"scores {job.wildcards['method']} {job.wildcards['mask']}"
     with bar(len(ids) * passes(settings.metrics), what) as progress:
         scores = evaluate_cell(
@@ -44,10 +42,19 @@ def run(job: Job) -> None:
             ids,
             settings.metrics,
             load_references(job.folder("reference").file("features.npz")),
-            setup_of(job, settings.metrics, options),
+            setup_of(job, settings.metrics, settings.fd_size),
+            Resampling(settings.jackknife_blocks, settings.bootstrap, job.settings["seed"]),
             progress.update,
         )
     _write(job, rows, scores)
+
+
+def untouched(truths: ImageStore, images: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Rows and images of the truth as a method: the cell's own originals, which no network
+    evaluation and no second was spent on."""
+    ids = sorted(truths.ids[:images])
+    rows = pd.DataFrame({"image": ids, "seed": None, "evaluations": 0, "seconds": None})
+    return rows, np.stack([truths.read(i) for i in ids])
 
 
 def outputs_of(job: Job) -> tuple[pd.DataFrame, np.ndarray]:
@@ -70,7 +77,7 @@ def _write(job: Job, rows: pd.DataFrame, scores: CellScores) -> None:
     with atomic(job.out / "scores.csv") as temporary:
         table.drop(columns="seconds").to_csv(temporary, index=False, float_format="%.9g")
     save_arrays(job.out / "features.npz", scores.features)
-    write_json(job.out / "metrics.json", [_row(n, s) for n, s in scores.summary().items()])
+    write_json(job.out / "metrics.json", [_row(n, s) for n, s in scores.rows.items()])
     job.finish("features.npz", "metrics.json", "scores.csv", images=len(table))
 
 
@@ -96,6 +103,8 @@ def _row(name: str, summary: dict[str, object]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
         return None if math.isnan(value) else "inf" if value > 0 else "-inf"
-    return value
+    return value + 0.0  # zero has no sign

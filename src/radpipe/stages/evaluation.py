@@ -1,9 +1,9 @@
-"""What the stages that measure share: assets, options, the set-up of metrics."""
+"""What the stages that measure share: the files and the set-up of metrics."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -11,7 +11,7 @@ import torch
 from radpipe.assets import cache_folder, fetch
 from radpipe.errors import Unreachable
 from radpipe.evaluation import info
-from radpipe.evaluation.metrics import Options, Setup
+from radpipe.evaluation.metric import Setup
 from radpipe.job import Job
 from radpipe.stages.training import device_name
 
@@ -33,13 +33,8 @@ def fetched(metrics: Iterable[str]) -> dict[str, Path]:
     return files
 
 
-def setup_of(job: Job, metrics: Iterable[str], options: Options) -> Setup:
-    """Assets, device and options of a job's metrics."""
+def setup_of(job: Job, metrics: Sequence[str], feature_size: int) -> Setup:
+    """What the networks of a job's metrics are built from."""
     torch.set_num_threads(job.threads)
-    return Setup(
-        fetched(metrics),
-        cache_folder(),
-        torch.device(device_name(job)),
-        job.resources.sample_batch,
-        options,
-    )
+    files, batch = fetched(metrics), job.resources.sample_batch
+    return Setup(files, cache_folder(), device_name(job), batch, feature_size)

@@ -10,10 +10,9 @@ import torch
 from radpipe import masks
 from radpipe.assets import cache_folder, fetch
 from radpipe.diffusion.noise import image_seed
-from radpipe.evaluation import BACKBONES
-from radpipe.evaluation.perceptual_loss import alexnet_features
 from radpipe.files import atomic, write_text
 from radpipe.job import Job
+from radpipe.models.backbones import ASSET, alexnet_features
 from radpipe.models.lama import LamaConfig, LamaGenerator, PatchDiscriminator, save_generator
 from radpipe.settings import LamaTraining
 from radpipe.stages.training import device_name, train
@@ -47,9 +46,7 @@ def _train(job: Job, settings: LamaTraining) -> None:
     weights = LamaLossWeights(**{name: getattr(settings, name) for name in names})
     features = None
     if settings.perceptual > 0:
-        features = alexnet_features(
-            fetch(BACKBONES, cache_folder()), cache_folder(), device_name(job)
-        )
+        features = alexnet_features(fetch(ASSET, cache_folder()), cache_folder(), device_name(job))
     rate = settings.discriminator_lr / settings.lr
     objective = LamaObjective(generator, discriminator, features, weights, rate)
     limit = job.settings[f"masks.lama_limit.{settings.masks}"]
