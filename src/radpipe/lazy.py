@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import cv2
+    import matplotlib
+    import matplotlib.axes
+    import matplotlib.figure
     import pandas
     import scipy
     import skimage
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
 else:
     import lazy_loader
 
-    cv2, pandas, scipy, skimage, torch = map(
-        lazy_loader.load, ("cv2", "pandas", "scipy", "skimage", "torch")
+    cv2, matplotlib, pandas, scipy, skimage, torch = map(
+        lazy_loader.load, ("cv2", "matplotlib", "pandas", "scipy", "skimage", "torch")
     )
 
-__all__ = ["cv2", "pandas", "scipy", "skimage", "torch"]
+__all__ = ["cv2", "matplotlib", "pandas", "scipy", "skimage", "torch"]
