@@ -121,7 +121,8 @@ def jackknife(value: float, replicates: np.ndarray, n: int, note: str = "") -> I
         return _unknown(value, n, method, joined(note, "too few images"))
     se = math.sqrt((g - 1) / g * float(((replicates - replicates.mean()) ** 2).sum()))
     half = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, g - 1)) * se
-    return Interval(value, value - half, value + half, se, n, method, joined(note, _few(n)))
+    note = joined(note, _few(n) if se else "")
+    return Interval(value, value - half, value + half, se, n, method, note)
 
 
 def jackknife_difference(
@@ -150,7 +151,7 @@ def bootstrap_mean(values: np.ndarray, seed: int, draws: int = 10_000) -> Interv
         return _unknown(value, n, method, "too few images" if n < 2 else "not finite")
     se, smallest = float(used.std(ddof=1)) / math.sqrt(n), EQUAL * float(np.abs(used).max())
     if np.ptp(used) <= smallest:
-        return Interval(value, value, value, 0.0, n, method, _few(n))
+        return Interval(value, value, value, 0.0, n, method)
     # 1. how many of its own standard errors each resample's mean is off
     rng, chunk = np.random.default_rng(seed), max(1, 2_000_000 // n)
     sizes = [min(chunk, draws - start) for start in range(0, draws, chunk)]
