@@ -37,4 +37,4 @@ def setup_of(job: Job, metrics: Sequence[str], feature_size: int) -> Setup:
     """What the networks of a job's metrics are built from."""
     torch.set_num_threads(job.threads)
     files, batch = fetched(metrics), job.resources.sample_batch
-    return Setup(files, cache_folder(), device_name(job), batch, feature_size)
+    return Setup(files, device_name(job), batch, feature_size)

@@ -45,7 +45,7 @@ def _train(job: Job, settings: LamaTraining) -> None:
     weights = LamaLossWeights(**{name: getattr(settings, name) for name in names})
     features = None
     if settings.perceptual > 0:
-        features = alexnet_features(fetch(ASSET, cache_folder()), cache_folder(), device_name(job))
+        features = alexnet_features(fetch(ASSET, cache_folder()), device_name(job))
     rate = settings.discriminator_lr / settings.lr
     objective = LamaObjective(generator, discriminator, features, weights, rate)
     draw = DrawHole(masks.load(settings.masks).sample)
