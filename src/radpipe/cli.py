@@ -223,6 +223,25 @@ def publish() -> None:
 
 
 @app.command()
+def dag() -> None:
+    """Print which stage stands on which, as a Mermaid picture."""
+    from radpipe.pipeline import Pipeline
+    from radpipe.verbs.picture import picture
+
+    typer.echo(picture(Pipeline(params.read())))
+
+
+@app.command()
+def readme() -> None:
+    """Bring the tables and the picture in README.md up to date with the results."""
+    from radpipe.pipeline import Pipeline
+    from radpipe.verbs.readme import write
+
+    changed = write(Pipeline(params.read()), Path.cwd())
+    typer.echo(f"changed: {', '.join(changed) or 'nothing'}")
+
+
+@app.command()
 def restore(
     yes: Annotated[bool, typer.Option("--yes", help="lose results that are only here")] = False,
 ) -> None:
