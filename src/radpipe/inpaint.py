@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from tqdm import tqdm
 
+from radpipe import pictures
 from radpipe.diffusion.noise import image_seed
 from radpipe.errors import UserError
 from radpipe.files import atomic
@@ -53,7 +54,7 @@ def inpaint(
     resolved = settings.resolve(dataset)
     size = resolved.datasets[dataset].size
     pixels = read_picture(picture, size)
-    hole = polarity.read(mask, (size, size))
+    hole = polarity.read(mask, (size, size)).mask
     device = resolve_device(settings.resources.device)
     folders = _folders(settings, dataset, method)
     precision = resolved.sampling.precision
@@ -78,14 +79,8 @@ def _tick(progress: tqdm) -> None:
 
 def read_picture(path: Path, size: int) -> np.ndarray:
     """uint8 `[size, size, 3]`, or the refusal."""
-    try:
-        with Image.open(path) as picture:
-            found = picture.size
-            pixels = np.asarray(picture.convert("RGB"))
-    except FileNotFoundError:
-        raise UserError("there is no such picture", str(path)) from None
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise UserError(f"this is not a readable picture: {error}", str(path)) from None
+    pixels = pictures.read(path).opaque
+    found = pixels.shape[1], pixels.shape[0]
     if found != (size, size):
         raise UserError(
             f"the picture is {found[0]}x{found[1]} pixels, the network wants {size}x{size}",
