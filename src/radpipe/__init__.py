@@ -2,4 +2,10 @@
 
 from __future__ import annotations
 
+import lazy_loader
+
 __version__ = "0.1.0"
+
+__getattr__, _, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"inpainting.fill": ["inpaint", "load"]}
+)

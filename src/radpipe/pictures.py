@@ -10,6 +10,7 @@ import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,29 @@ class Picture:
             return self.rgb
         share = self.alpha[..., None] / np.float32(255)
         return np.rint(self.rgb * share + 255 * (1 - share)).astype(np.uint8)
+
+    def image(self) -> Image.Image:
+        """As an image of PIL: mode L, LA, RGB or RGBA."""
+        image = Image.fromarray(self.rgb)
+        if self.grey:
+            image = image.convert("L")
+        if self.alpha is not None:
+            image.putalpha(Image.fromarray(self.alpha))
+        return image
+
+    def filled(self, new: NDArray[np.uint8], hole: NDArray[np.bool_]) -> Picture:
+        """The hole from another picture, uint8 `[H, W, 3]`; all else bit for bit as it is, also
+        what is transparent.
+
+        Alpha stays as it is, unless the whole hole is transparent (it was erased): then it is made
+        opaque. A grey picture stays grey.
+        """
+        if self.grey:
+            new = np.asarray(Image.fromarray(new).convert("L").convert("RGB"))
+        alpha = self.alpha
+        if alpha is not None and not alpha[hole].any():
+            alpha = np.where(hole, np.uint8(255), alpha)
+        return Picture(np.where(hole[..., None], new, self.rgb), alpha, self.grey, self.profile)
 
 
 def read(path: Path, what: str = "picture") -> Picture:
@@ -139,6 +163,28 @@ def from_image(image: Image.Image, where: str = "", what: str = "picture") -> Pi
         return Picture(np.array(image.convert("RGB")), None, grey, profile, tuple(notes))
     pixels = np.array(image.convert("RGBA"))
     return Picture(pixels[..., :3].copy(), pixels[..., 3].copy(), grey, profile, tuple(notes))
+
+
+def to_image(given: Any, what: str) -> Image.Image:
+    """An image of PIL from one, or from an array: bool, uint8 or uint16, `[H, W]` or `[H, W, C]`.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if isinstance(given, Image.Image):
+        return given
+    array = np.asarray(given)
+    try:
+        if array.dtype not in (np.bool_, np.uint8, np.uint16):
+            raise TypeError
+        return Image.fromarray(array.astype(np.uint8) * 255 if array.dtype == bool else array)
+    except (TypeError, ValueError):
+        raise UserError(
+            f"the {what} is an array of {array.dtype} with the shape {array.shape}",
+            what,
+            "give an image of PIL, a Boolean [H, W] mask, or levels 0 to 255 as uint8: "
+            "[H, W], [H, W, 3] or [H, W, 4]",
+        ) from None
 
 
 def _from_16_bits(image: Image.Image, where: str, what: str) -> Image.Image:
