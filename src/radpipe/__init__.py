@@ -6,6 +6,6 @@ import lazy_loader
 
 __version__ = "0.1.0"
 
-__getattr__, _, __all__ = lazy_loader.attach(
+__getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__, submod_attrs={"inpainting.fill": ["inpaint", "load"]}
 )
