@@ -96,6 +96,20 @@ def inpaint(
 
 
 @app.command()
+def page(
+    dataset: Annotated[
+        str | None, typer.Option(help="whose networks; the first of params.yaml if none")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="of 127.0.0.1; a free one if none")] = None,
+    project: Annotated[Path, typer.Option(help="folder of params.yaml and results/")] = Path(),
+) -> None:
+    """Serve a page on this machine to paint a hole and watch methods fill it."""
+    from radpipe.inpainting.serve import serve
+
+    serve(project, dataset, port)
+
+
+@app.command()
 def plan(
     targets: Annotated[
         list[str] | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,8 @@ class Generator:
         return torch.zeros_like(known)
 
 
-@pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch) -> Callable[..., fill.Filler]:
-    """Loads RAD (three steps) or LaMa of emoji, 32x32, with a toy network; or Telea."""
+def toys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RAD (three steps) and LaMa become toys; all networks are there."""
 
     def build(method: str, *_: Any) -> Any:
         schedule = TwoPhaseSchedule()
@@ -58,8 +57,14 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Callable[..., fill.Filler]:
         return Rad(RadSettings(steps=3, spacing="trailing"), Denoiser(), schedule)
 
     monkeypatch.setattr(fill, "build", build)
-    monkeypatch.setattr(fill, "_folders", lambda *_: {})
+    monkeypatch.setattr(fill, "missing", lambda *_: [])
     fill._load.cache_clear()
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., fill.Filler]]:
+    """Loads a method of emoji, 32x32, with a toy network."""
+    toys(monkeypatch)
     yield lambda method="rad": fill.load(method, "emoji", project=ROOT)
     fill._load.cache_clear()
 

@@ -282,19 +282,22 @@ def inpaint(
     return load(method, dataset, steps, project)(image, mask, seed, **options)
 
 
-def _folders(settings: Settings, root: Path, dataset: str, method: str) -> dict[str, Folder]:
-    """The trained networks that the method runs on."""
+def missing(settings: Settings, root: Path, dataset: str, method: str) -> list[Path]:
+    """Receipts of the networks that a method runs on and that are not there."""
+    folders = _places(settings, root, dataset, method).values()
+    return [folder.receipt for folder in folders if not folder.receipt.is_file()]
+
+
+def _places(settings: Settings, root: Path, dataset: str, method: str) -> dict[str, Folder]:
     pipeline = Pipeline(settings)
+    places = {t.stage: pipeline.place(t) for t in pipeline.weights(dataset, method)}
+    return {s: Folder(root / p["folder"], root / p["receipt"]) for s, p in places.items()}
 
-    def places(name: str) -> dict[str, Folder]:
-        found = {t.stage: pipeline.place(t) for t in pipeline.weights(name, method)}
-        return {s: Folder(root / p["folder"], root / p["receipt"]) for s, p in found.items()}
 
-    def missing(name: str) -> list[Path]:
-        return [f.receipt for f in places(name).values() if not f.receipt.is_file()]
-
-    if lacking := missing(dataset):
-        others = [name for name in settings.datasets if not missing(name)]
+def _folders(settings: Settings, root: Path, dataset: str, method: str) -> dict[str, Folder]:
+    """The trained networks that the method runs on, or the refusal."""
+    if lacking := missing(settings, root, dataset, method):
+        others = [n for n in settings.datasets if not missing(settings, root, n, method)]
         here = f"; or --dataset {' or '.join(others)}, whose network is here" if others else ""
         raise UserError(
             f"the network for `{method}` on `{dataset}` is not there yet",
@@ -302,4 +305,4 @@ def _folders(settings: Settings, root: Path, dataset: str, method: str) -> dict[
             "fetch it: dvc pull; or train it: snakemake --cores all "
             f"{lacking[0].relative_to(root)}{here}",
         )
-    return places(dataset)
+    return _places(settings, root, dataset, method)
