@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
@@ -82,7 +82,7 @@ class Work:
         )
         self.blank = self.fillings[0].picture
         self.evaluations = filler.planned_evaluations * len(self.fillings[0].parts)
-        self.film = Film(self.evaluations)
+        self.film = Film(self.evaluations, self.fillings[0].parts)
         if options.animate:
             self.fillings[0].watch = self.film.add
 
@@ -96,7 +96,7 @@ class Work:
         if "sheet" in self.outputs:
             save_sheet(self.outputs["sheet"], [self.blank, *(f.picture for f in self.fillings)])
         if "gif" in self.outputs:
-            self.film.save(self.outputs["gif"], self.blank, first.picture, first.parts)
+            self.film.save(self.outputs["gif"], self.blank, first.picture)
         share = 100 * float(self.hole.mask.mean())
         line = (
             f"{self.order.picture.name} {width}x{height}, "
@@ -107,17 +107,17 @@ class Work:
         return "\n".join([line, *(f"  note: {note}" for note in dict.fromkeys(notes))])
 
 
-@dataclass
-class Report:
-    """What became of some orders."""
+def inpaint(
+    filler: Filler, orders: Sequence[Order], options: Options
+) -> tuple[list[str], list[UserError]]:
+    """Fill pictures in batches, under one progress bar; what fails is passed over.
 
-    lines: list[str] = field(default_factory=list)
-    failures: list[UserError] = field(default_factory=list)
-
-
-def inpaint(filler: Filler, orders: Sequence[Order], options: Options) -> Report:
-    """Fill pictures in batches, under one progress bar; what fails is passed over."""
-    report, at_once = Report(), max(1, filler.batch // options.samples)
+    Returns:
+        A line about each picture that was filled, and why the others were not.
+    """
+    lines: list[str] = []
+    failures: list[UserError] = []
+    at_once = max(1, filler.batch // options.samples)
     each = filler.planned_evaluations * options.samples
     with bar(each * len(orders), filler.method, "evaluations") as progress:
         for start in range(0, len(orders), at_once):
@@ -126,32 +126,31 @@ def inpaint(filler: Filler, orders: Sequence[Order], options: Options) -> Report
                 try:
                     works.append(Work(filler, order, options))
                 except UserError as error:
-                    report.failures.append(error)
+                    failures.append(error)
                     progress.update(each)
             more = sum(work.evaluations * options.samples - each for work in works)
             progress.total = (progress.total or 0) + more
-            _fill(filler, works, options, report, progress)
-    return report
+            for work, error in _fill(filler, works, options.seed, progress):
+                try:
+                    if error is not None:
+                        raise error
+                    lines.append(work.write())
+                except UserError as fault:
+                    failures.append(fault)
+    return lines, failures
 
 
 def _fill(
-    filler: Filler, works: list[Work], options: Options, report: Report, progress: tqdm
-) -> None:
+    filler: Filler, works: list[Work], seed: int, progress: tqdm
+) -> list[tuple[Work, UserError | None]]:
     """Fill some pictures together; where that fails, one by one."""
     try:
-        filler.fill([f for work in works for f in work.fillings], options.seed, progress.update)
+        filler.fill([f for work in works for f in work.fillings], seed, progress.update)
     except UserError as error:
         if len(works) == 1:
-            report.failures.append(error)
-        else:
-            for work in works:
-                _fill(filler, [work], options, report, progress)
-        return
-    for work in works:
-        try:
-            report.lines.append(work.write())
-        except UserError as error:
-            report.failures.append(error)
+            return [(works[0], error)]
+        return [done for work in works for done in _fill(filler, [work], seed, progress)]
+    return [(work, None) for work in works]
 
 
 def orders_of(pictures_at: Path, masks_at: Path, out: Path) -> tuple[list[Order], list[UserError]]:
@@ -204,10 +203,10 @@ def command(
         UserError: nothing, or not all, could be done.
     """
     if not picture.is_dir():
-        report = inpaint(filler, [Order(picture, mask, out)], options)
-        if report.failures:
-            raise report.failures[0]
-        say(report.lines[0])
+        lines, failures = inpaint(filler, [Order(picture, mask, out)], options)
+        if failures:
+            raise failures[0]
+        say(lines[0])
         return
     orders, faults = orders_of(picture, mask, out)
     todo = [
@@ -215,9 +214,9 @@ def command(
         for order in orders
         if options.overwrite or not all(p.is_file() for p in order.outputs(options).values())
     ]
-    report = inpaint(filler, todo, options)
-    failed = faults + report.failures
-    for line in [*report.lines, *(f"failed: {fault}" for fault in failed)]:
+    lines, failures = inpaint(filler, todo, options)
+    failed = faults + failures
+    for line in [*lines, *(f"failed: {fault}" for fault in failed)]:
         say(line)
     if len(todo) < len(orders):
         say(f"{len(orders) - len(todo)} were there already (--overwrite makes them again)")

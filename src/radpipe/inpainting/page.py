@@ -25,6 +25,7 @@ from radpipe.inpainters import load as load_class
 from radpipe.inpainting.crop import Mask, Pixels
 from radpipe.inpainting.fill import Filler, Filling, load, missing
 from radpipe.inpainting.save import save
+from radpipe.inpainting.show import scaled
 from radpipe.settings import PARAMS, read
 
 EXAMPLES = 12
@@ -42,17 +43,6 @@ CSS = """
 THEME = gr.themes.Base(font=("system-ui", "sans-serif"), font_mono=("ui-monospace", "monospace"))
 HIDDEN = gr.update(visible=False)
 Chosen = tuple[pictures.Picture, dict[str, Any]]
-
-
-def handy(picture: Pixels) -> Image.Image:
-    """A copy to paint on: small pictures enlarged as squares, large ones reduced."""
-    image = Image.fromarray(picture)
-    longest = max(image.size)
-    if longest > HANDY[1]:
-        image.thumbnail((HANDY[1], HANDY[1]), Image.Resampling.LANCZOS)
-        return image
-    factor = max(1, round(HANDY[0] / longest))
-    return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
 
 
 def painted(editor: dict[str, Any] | None, size: tuple[int, int]) -> Mask:
@@ -141,7 +131,7 @@ class Page:
                     )
                 with gr.Column(min_width=320):
                     examples = gr.Gallery(
-                        [handy(example) for example in self.examples],
+                        [scaled(example, HANDY) for example in self.examples],
                         show_label=False,
                         columns=6,
                         height="auto",
@@ -152,7 +142,7 @@ class Page:
                     )
                     drop = gr.File(label="or drop a picture", height=120, elem_id="drop")
                     methods = gr.CheckboxGroup(
-                        self.methods, value=self.methods[:1], label="Methods", elem_id="methods"
+                        self.methods, value=self.methods[:1], label="Methods"
                     )
                     with gr.Row():
                         steps = gr.Number(0, precision=0, minimum=0, label="Steps (0: usual)")
@@ -195,7 +185,7 @@ class Page:
 
     @staticmethod
     def _chosen(picture: pictures.Picture) -> Chosen:
-        shown = handy(picture.opaque)
+        shown = scaled(picture.opaque, HANDY)
         return picture, {"background": shown, "layers": [], "composite": None}
 
     def fill(

@@ -6,32 +6,10 @@ import os
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from radpipe.errors import UserError
 
 MOST_BYTES = "20mb"  # of a picture that is dropped
-# the browser may ask nothing of other machines
-POLICY = (
-    "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline'"
-)
-
-
-class OnlyHere:
-    """ASGI middleware that sends `POLICY` with every answer."""
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        async def tagged(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                header = (b"content-security-policy", POLICY.encode())
-                message["headers"] = [*message["headers"], header]
-            await send(message)
-
-        await self.app(scope, receive, tagged)
 
 
 def serve(project: Path, dataset: str | None, port: int | None) -> None:
@@ -56,8 +34,6 @@ def serve(project: Path, dataset: str | None, port: int | None) -> None:
             "GRADIO_TEMP_DIR": folder,
             "HF_HUB_DISABLE_TELEMETRY": "1",
         }
-        from starlette.middleware import Middleware
-
         from radpipe.inpainting.page import CSS, THEME, Page
 
         blocks = Page(project, dataset, Path(folder)).blocks()
@@ -71,7 +47,6 @@ def serve(project: Path, dataset: str | None, port: int | None) -> None:
                 footer_links=[],
                 css=CSS,
                 theme=THEME,
-                app_kwargs={"middleware": [Middleware(OnlyHere)]},
             )
         except OSError as error:
             raise UserError(f"the page cannot be served: {error}", f"port {port}") from None

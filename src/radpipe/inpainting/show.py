@@ -18,14 +18,15 @@ FRAMES = 60  # of an animation, at most
 FRAME_MS, LAST_MS = 60, 2000  # how long a frame is shown, and the last
 
 
-def scaled(picture: Pixels) -> Image.Image:
-    """Small pictures as large squares of pixels, large ones reduced."""
+def scaled(picture: Pixels, sides: tuple[int, int] = SIDES) -> Image.Image:
+    """Small pictures as large squares of pixels, large ones reduced, so that the longer side is
+    within about `sides`."""
     image = Image.fromarray(picture)
     longest = max(image.size)
-    if longest > SIDES[1]:
-        image.thumbnail((SIDES[1], SIDES[1]), Image.Resampling.BOX)
+    if longest > sides[1]:
+        image.thumbnail((sides[1], sides[1]), Image.Resampling.BOX)
         return image
-    factor = math.ceil(SIDES[0] / longest)
+    factor = math.ceil(sides[0] / longest)
     return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
 
 
@@ -42,24 +43,29 @@ def save_sheet(path: Path, shown: Sequence[Pixels]) -> None:
 
 
 class Film:
-    """The states of one picture on its way: at most `FRAMES` of so many."""
+    """What the network sees of one picture on its way.
 
-    def __init__(self, states: int) -> None:
-        self.every, self.seen = math.ceil(states / FRAMES), 0
-        self.frames: list[Pixels] = []
+    Args:
+        states: how many there will be; at most `FRAMES` of them are kept.
+        parts: what is filled.
+    """
+
+    def __init__(self, states: int, parts: Sequence[Piece]) -> None:
+        self.every, self.count = math.ceil(states / FRAMES), 0
+        self.frames: list[Image.Image] = []
+        rows = np.concatenate([piece.rows for piece in parts])
+        columns = np.concatenate([piece.columns for piece in parts])
+        self.seen = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
 
     def add(self, make: Callable[[], Pixels]) -> None:
         """Keep a state, or pass it over where there are many."""
-        if self.seen % self.every == 0:
-            self.frames.append(make())
-        self.seen += 1
+        if self.count % self.every == 0:
+            self.frames.append(scaled(make()[self.seen]))
+        self.count += 1
 
-    def save(self, path: Path, first: Pixels, last: Pixels, parts: Sequence[Piece]) -> None:
-        """An endless GIF of what the network saw of the picture."""
-        rows = np.unique(np.concatenate([piece.rows for piece in parts]))
-        columns = np.unique(np.concatenate([piece.columns for piece in parts]))
-        seen = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-        frames = [scaled(state[seen]) for state in (first, *self.frames, last)]
+    def save(self, path: Path, first: Pixels, last: Pixels) -> None:
+        """An endless GIF."""
+        frames = [scaled(first[self.seen]), *self.frames, scaled(last[self.seen])]
         times = [FRAME_MS] * (len(frames) - 1) + [LAST_MS]
         options = {"save_all": True, "append_images": frames[1:], "duration": times, "loop": 0}
         write(frames[0], path, format="GIF", **options)
