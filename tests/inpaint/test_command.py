@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -225,3 +226,21 @@ def test_folders_that_are_refused(many: Path) -> None:
 def test_no_network_fits_a_picture_as_it_is(folder: Path) -> None:
     with pytest.raises(UserError, match="30x20 pixels, the network wants 32x32"):
         run(folder / "a.png", folder / "mask.png", "--crop", "none", method="rad")
+
+
+def test_what_the_method_refuses_for_one_picture_does_not_stop_the_others(
+    many: Path, filler: Filler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One picture of a batch does not fit in memory; the others are done, in smaller batches."""
+    whole = filler.fill
+
+    def fill(fillings: Any, *rest: Any) -> None:
+        if any((f.picture[0, 0] == 255 - RGB[0, 0]).all() for f in fillings):
+            raise UserError("it does not fit in the memory")
+        whole(fillings, *rest)
+
+    monkeypatch.setattr(filler, "fill", fill)
+    image(255 - RGB).save(many / "in" / "two.bmp")
+    with pytest.raises(UserError, match="4 of 6 pictures failed"):
+        run(many / "in", many / "masks", "-o", many / "out", method="rad")
+    assert {path.name for path in (many / "out").iterdir()} == {"one.png", "three.png"}

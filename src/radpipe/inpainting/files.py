@@ -130,27 +130,28 @@ def inpaint(
                     progress.update(each)
             more = sum(work.evaluations * options.samples - each for work in works)
             progress.total = (progress.total or 0) + more
-            for work, error in _fill(filler, works, options.seed, progress):
+            filled, faults = _fill(filler, works, options.seed, progress)
+            failures += faults
+            for work in filled:
                 try:
-                    if error is not None:
-                        raise error
                     lines.append(work.write())
-                except UserError as fault:
-                    failures.append(fault)
+                except UserError as error:
+                    failures.append(error)
     return lines, failures
 
 
 def _fill(
     filler: Filler, works: list[Work], seed: int, progress: tqdm
-) -> list[tuple[Work, UserError | None]]:
+) -> tuple[list[Work], list[UserError]]:
     """Fill some pictures together; where that fails, one by one."""
     try:
         filler.fill([f for work in works for f in work.fillings], seed, progress.update)
     except UserError as error:
         if len(works) == 1:
-            return [(works[0], error)]
-        return [done for work in works for done in _fill(filler, [work], seed, progress)]
-    return [(work, None) for work in works]
+            return [], [error]
+        parts = [_fill(filler, [work], seed, progress) for work in works]
+        return [w for done, _ in parts for w in done], [e for _, faults in parts for e in faults]
+    return works, []
 
 
 def orders_of(pictures_at: Path, masks_at: Path, out: Path) -> tuple[list[Order], list[UserError]]:
