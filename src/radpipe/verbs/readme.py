@@ -20,7 +20,7 @@ from radpipe.report.show import DISTANCES
 from radpipe.report.table import number
 from radpipe.verbs.picture import picture
 
-BLOCK = r"(<!-- {name} -->\n).*?(<!-- end -->)"
+BLOCK = r"<!-- {name} -->\n.*?<!-- end -->"
 
 
 def write(pipeline: Pipeline, root: Path) -> list[str]:
@@ -32,7 +32,8 @@ def write(pipeline: Pipeline, root: Path) -> list[str]:
         pattern = re.compile(BLOCK.format(name=name), re.DOTALL)
         if not pattern.search(text):
             raise UserError(f"README.md has no place for `{name}`", str(path), "add its marks")
-        fresh = pattern.sub(lambda found, content=content: f"{found[1]}{content}\n{found[2]}", text)
+        block = f"<!-- {name} -->\n{content}\n<!-- end -->"
+        fresh = pattern.sub(lambda _, block=block: block, text)  # type: ignore[misc]
         changed += [name] if fresh != text else []
         text = fresh
     if text != before:
