@@ -26,7 +26,7 @@ from radpipe.method import Method
 from radpipe.params import read
 from radpipe.pipeline import Pipeline
 from radpipe.receipts import Folder
-from radpipe.report.mosaic import with_hole
+from radpipe.report.images import with_hole
 from radpipe.section import PARAMS, section
 from radpipe.settings import Settings
 from radpipe.stages._models import inpainter as build
