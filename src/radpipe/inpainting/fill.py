@@ -125,9 +125,10 @@ class Filler:
         folders = _folders(settings, root, dataset, method)
         self.inpainter = build(method, own, folders, self.device, resolved.sampling.precision)
         self.planned_evaluations = max(1, self.inpainter.planned_evaluations())
-        self._watched = _Watched(self.inpainter.model and self.inpainter.model.wrapped)
-        if self.inpainter.model is not None:
-            self.inpainter.model.wrapped = self._watched
+        counted = self.inpainter.model
+        self._watched = _Watched(counted.wrapped if counted is not None else None)
+        if counted is not None:
+            counted.wrapped = self._watched
 
     def start(
         self, picture: Pixels, hole: Mask, samples: int = 1, crop: Crop = "auto", where: str = ""

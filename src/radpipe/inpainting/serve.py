@@ -28,7 +28,8 @@ def serve(project: Path, dataset: str | None, port: int | None) -> None:
             "the page needs Gradio, an optional part that is not installed",
             do="pip install -c constraints.txt -e '.[page]'",
         )
-    with tempfile.TemporaryDirectory(prefix="radpipe-page-") as folder:
+    # an answer that is still being written when the page is closed is no fault
+    with tempfile.TemporaryDirectory(prefix="radpipe-page-", ignore_cleanup_errors=True) as folder:
         os.environ |= {
             "GRADIO_ANALYTICS_ENABLED": "False",
             "GRADIO_TEMP_DIR": folder,
