@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import cv2
+    import huggingface_hub
     import pandas
+    import requests
     import scipy
     import skimage
     import torch
 else:
     import lazy_loader
 
-    cv2, pandas, scipy, skimage, torch = map(
-        lazy_loader.load, ("cv2", "pandas", "scipy", "skimage", "torch")
+    cv2, huggingface_hub, pandas, requests, scipy, skimage, torch = map(
+        lazy_loader.load,
+        ("cv2", "huggingface_hub", "pandas", "requests", "scipy", "skimage", "torch"),
     )
 
-__all__ = ["cv2", "pandas", "scipy", "skimage", "torch"]
+__all__ = ["cv2", "huggingface_hub", "pandas", "requests", "scipy", "skimage", "torch"]
