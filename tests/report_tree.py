@@ -11,6 +11,7 @@ import pandas as pd
 import yaml
 
 from radpipe import params, settings
+from radpipe.dag import Target
 from radpipe.evaluation import METRICS
 from radpipe.evaluation.intervals import blocks_of, bootstrap_mean, extreme, jackknife
 from radpipe.imagestore import ImageWriter

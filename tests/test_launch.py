@@ -39,12 +39,18 @@ def test_processes_are_started_and_know_each_other(tmp_path: Path) -> None:
     assert [(tmp_path / f"rank{rank}").read_text() for rank in (0, 1)] == ["2", "2"]
 
 
-def test_a_network_that_is_fetched_needs_no_processes() -> None:
-    assert trains("base", {"base": "train"})
-    assert trains("rad", {"training.rad": {}})
-    assert not trains("base", {"base": "adm-ffhq256"})
-    assert trains("rad", {"rad": "train"}) and not trains("rad", {"rad": "authors-ffhq256"})
-    assert not trains("lama", {"training.lama": {}})
+@pytest.mark.parametrize(
+    ("stage", "source", "many"),
+    [
+        ("base", "train", True),
+        ("base", "adm-ffhq256", False),
+        ("rad", "train", True),
+        ("rad", "authors-ffhq256", False),
+        ("lama", "train", False),
+    ],
+)
+def test_a_network_that_is_fetched_needs_no_processes(stage: str, source: str, many: bool) -> None:
+    assert trains({"stage": stage, "settings": {"source": source}}) == many
 
 
 def test_two_nodes_find_each_other(tmp_path: Path) -> None:

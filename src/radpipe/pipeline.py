@@ -33,6 +33,11 @@ STAGES = _declared()
 FOLDERS = tuple(sorted({"/".join(stage.folder.split("/")[:2]) for stage in STAGES.values()}))
 
 
+def target_of(stage: str, **wildcards: str) -> Target:
+    """A target by the name of its stage."""
+    return Target(STAGES[stage], tuple(sorted(wildcards.items())))
+
+
 class Pipeline:
     """The DAG for one set of settings."""
 
@@ -54,7 +59,7 @@ class Pipeline:
         dataset = wildcards.get("dataset")
         if dataset is not None and dataset not in self.settings.datasets:
             raise UserError(f"`{dataset}` is no data set of params.yaml", f"target {stage}")
-        return Target(STAGES[stage], tuple(sorted(wildcards.items())))
+        return target_of(stage, **wildcards)
 
     def _resolved(self, dataset: str, variant: str = DEFAULT) -> Settings:
         if variant == DEFAULT:

@@ -14,7 +14,7 @@ from radpipe import inpainters
 from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.inpainters import load
 from radpipe.inpainters.base import run_batch
-from radpipe.settings_checks import plugins
+from radpipe.plugins import names as plugins
 
 EXAMPLE = """
 from radpipe.inpainters.base import Inpainter

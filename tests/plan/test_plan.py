@@ -10,7 +10,7 @@ import tiny
 from radpipe import params
 from radpipe import plan as planning
 from radpipe.errors import UserError
-from radpipe.pipeline import Pipeline
+from radpipe.pipeline import Pipeline, target_of
 from radpipe.plan import bytes as sizes
 from radpipe.plan.gpus import GPUS, gpu
 from radpipe.plan.work import Work, gather
@@ -65,7 +65,7 @@ def test_paper_takes_the_data_sets_that_are_marked() -> None:
 def test_the_right_jobs_of_the_paper() -> None:
     pipeline = Pipeline(planning.paper(read()))
     counts: dict[str, int] = {}
-    for target in pipeline.walk([Target.of("table", name="main")]):
+    for target in pipeline.walk([pipeline.target("table", name="main")]):
         counts[target.stage] = counts.get(target.stage, 0) + 1
     assert counts == PAPER_JOBS
 
@@ -120,7 +120,7 @@ def test_a_published_network_is_not_trained() -> None:
     """No bank of masks, no hours; an ablation still trains, and its slice stays what it was."""
     given = read(datasets__ffhq__rad="authors-ffhq256")
     trained, published = (Pipeline(planning.paper(s)) for s in (read(), given))
-    cell = [Target.of("evaluate", dataset="ffhq", method="rad", mask="box")]
+    cell = [target_of("evaluate", dataset="ffhq", method="rad", mask="box")]
     works = {(w.stage, w.what): w for w in gather(published, cell)}
     assert {stage for stage, _ in works} == {
         "data", "holes", "base", "rad", "sample", "reference", "evaluate",
@@ -131,21 +131,21 @@ def test_a_published_network_is_not_trained() -> None:
     written = {a.what: a.size for a in sizes.disk(published, list(works.values()))}
     assert written["RAD networks"] == 4 * 93_563_910
     assert "saved states while training" not in written
-    variant = Target.of("rad", dataset="ffhq", variant="lora_rank-rank_4")
+    variant = target_of("rad", dataset="ffhq", variant="lora_rank-rank_4")
     assert published.slice(variant) == trained.slice(variant)
-    assert not published.imported(variant)
-    default = Target.of("rad", dataset="ffhq", variant="default")
+    assert published.trained_here(variant)
+    default = target_of("rad", dataset="ffhq", variant="default")
     assert published.slice(default) != trained.slice(default)
 
 
 def test_other_ways_to_name_targets() -> None:
     pipeline = Pipeline(read())
-    assert planning.find(pipeline, "base") == [Target.of("base", dataset="emoji")]
-    table = Target.of("table", name="main")
+    assert planning.find(pipeline, "base") == [pipeline.target("base", dataset="emoji")]
+    table = pipeline.target("table", name="main")
     for name in ("results/tables/main.csv", "./results/tables/main.md"):
         assert planning.find(pipeline, name) == [table]
     assert planning.find(pipeline, "results/tables/.receipts/main.json") == [table]
-    shard = Target.of("bank", dataset="emoji", family="perlin", shard="3")
+    shard = pipeline.target("bank", dataset="emoji", family="perlin", shard="3")
     assert planning.find(pipeline, "results/masks/emoji/bank/perlin/3.npz") == [shard]
     assert table in planning.find(pipeline, "all")
 
@@ -172,13 +172,13 @@ def test_downloads_are_those_of_the_target_each_once() -> None:
 def test_a_local_folder_is_not_downloaded(tmp_path: Path) -> None:
     own = read(datasets__imagenet__data={"folder": str(tmp_path)})
     pipeline = Pipeline(planning.paper(own))
-    targets = [Target.of("data", dataset="imagenet")]
+    targets = [pipeline.target("data", dataset="imagenet")]
     assert sizes.downloads(pipeline, targets) == []
 
 
 def test_bytes_of_a_network_are_its_parameters() -> None:
     pipeline = Pipeline(planning.paper(read()))
-    works = gather(pipeline, [Target.of("base", dataset="ffhq")])
+    works = gather(pipeline, [pipeline.target("base", dataset="ffhq")])
     found = {amount.what: amount for amount in sizes.disk(pipeline, works)}
     assert (found["base networks"].size, found["base networks"].exact) == (4 * 93_563_910, True)
     assert not found["images"].exact

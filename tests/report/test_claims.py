@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 import report_tree
-from radpipe.pipeline import Pipeline
+from radpipe.pipeline import Pipeline, target_of
 from radpipe.report import load
 from report_tree import Tree, make_settings
 
-CLAIMS = Target.of("table", name="claims")
+CLAIMS = target_of("table", name="claims")
 Verdicts = Callable[..., "pd.Series[str]"]
 
 

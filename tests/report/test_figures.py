@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from radpipe.pipeline import Pipeline
+from radpipe.pipeline import Pipeline, target_of
 from radpipe.report import load, mosaic, names, style
 from radpipe.report.figures.qualitative import spread
 from radpipe.report.figures.qualitative_ranked import ranked
@@ -21,17 +21,17 @@ from report_tree import IMAGES, Tree, make_scores, make_settings, picture
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     settings = make_settings(methods=["rad", "telea"], masks=["box"], ablations=["lora_rank"])
     made = Tree(tmp_path_factory.mktemp("figures"), Pipeline(settings))
-    made.write(*(Target.of("figure", name=name) for name in names("figure")))
+    made.write(*(target_of("figure", name=name) for name in names("figure")))
     return made
 
 
 def draw(tree: Tree, name: str) -> style.Drawing:
-    return load("figure", name).draw(tree.job(Target.of("figure", name=name)))
+    return load("figure", name).draw(tree.job(target_of("figure", name=name)))
 
 
 @pytest.mark.parametrize("name", names("figure"))
 def test_every_figure_is_written_whole_with_its_numbers(tree: Tree, name: str) -> None:
-    report.run(tree.job(Target.of("figure", name=name)))
+    report.run(tree.job(target_of("figure", name=name)))
     folder = tree.root / "results/figures"
     with Image.open(folder / f"{name}.png") as image:
         pixels = np.asarray(image.convert("L"))

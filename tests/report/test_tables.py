@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radpipe.pipeline import Pipeline
+from radpipe.pipeline import Pipeline, target_of
 from radpipe.report import load, names, printed
 from radpipe.report.comparison import blocks, cell_rows, long_table
 from radpipe.report.results import Cell
@@ -24,7 +24,7 @@ METHODS = ["rad", "repaint", "telea"]
 def build(root: Path, name: str, **run: object) -> tuple[Table, Tree]:
     """A table of made-up results."""
     tree = Tree(root, Pipeline(make_settings(**({"methods": METHODS, "masks": ["box"]} | run))))
-    target = Target.of("table", name=name)
+    target = target_of("table", name=name)
     tree.write(target)
     return load("table", name).build(tree.job(target)), tree
 
@@ -130,8 +130,8 @@ def test_a_metric_without_its_weights_is_not_available(tmp_path: Path) -> None:
     settings = make_settings(methods=["rad", "telea"], masks=["box"])
     changed = settings.resolve("emoji", {"evaluation.metrics": ["fid", "lpips"]})
     tree = Tree(tmp_path, Pipeline(changed))
-    tree.write(Target.of("table", name="main"))
-    table = load("table", "main").build(tree.job(Target.of("table", name="main")))
+    tree.write(target_of("table", name="main"))
+    table = load("table", "main").build(tree.job(target_of("table", name="main")))
     values = rows(table.data, mask="box", metric="fid").set_index("method")
     assert values.loc["rad", "value"] == "not available"
     assert "inception-fid" in values.loc["rad", "note"]
@@ -158,7 +158,7 @@ def test_equal_results_give_equal_bytes(tmp_path: Path) -> None:
     files = []
     for name in ("a", "b"):
         tree = build(tmp_path / name, "main")[1]
-        report.run(tree.job(Target.of("table", name="main")))
+        report.run(tree.job(target_of("table", name="main")))
         files.append([p.read_bytes() for p in sorted(tree.root.glob("results/tables/main.*"))])
     assert files[0] == files[1] and len(files[0]) == 5
 

@@ -13,7 +13,7 @@ import report_tree
 from radpipe.files import sha256
 from radpipe.inpainters.base import Inpainter
 from radpipe.params import parse
-from radpipe.pipeline import Pipeline
+from radpipe.pipeline import Pipeline, target_of
 from radpipe.settings import Timing
 from radpipe.stages import timing
 
@@ -47,7 +47,7 @@ def test_the_stage_times_without_networks_and_vouches_for_its_table(
     raw = report_tree.make_settings(methods=["telea", "biharmonic"]).model_dump(mode="json")
     raw["timing"] = chosen(repeats=2).model_dump()
     raw["resources"]["device"] = "cpu"
-    pipeline, target = Pipeline(parse(raw)), Target.of("timing", dataset="emoji")
+    pipeline, target = Pipeline(parse(raw)), target_of("timing", dataset="emoji")
     tree = report_tree.Tree(tmp_path, pipeline)
     tree.write(target)
     job = tree.job(target)
@@ -67,7 +67,7 @@ def test_the_stage_times_without_networks_and_vouches_for_its_table(
 def test_both_budgets_run_on_one_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the official run, which is not repeated, finds it warm."""
     pipeline = Pipeline(report_tree.make_settings(methods=["rad", "repaint"]))
-    job = report_tree.Tree(tmp_path, pipeline).job(Target.of("timing", dataset="emoji"))
+    job = report_tree.Tree(tmp_path, pipeline).job(pipeline.target("timing", dataset="emoji"))
     built: list[Inpainter] = []
 
     def build(method: str, settings: dict, *rest: object) -> Inpainter:

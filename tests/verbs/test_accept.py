@@ -9,7 +9,7 @@ import pytest
 
 from radpipe import pipeline as pipelines
 from radpipe.errors import UserError
-from radpipe.pipeline import Pipeline
+from radpipe.pipeline import Pipeline, target_of
 from radpipe.verbs.accept import accept
 from report_tree import Tree, make_settings
 
@@ -19,7 +19,7 @@ RECEIPT = "results/metrics/emoji/telea/box/receipt.json"
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     made = Tree(tmp_path, Pipeline(make_settings(methods=["telea"], masks=["box"])))
-    made.write(Target.of("table", name="main"))
+    made.write(target_of("table", name="main"))
     return made
 
 
@@ -37,7 +37,7 @@ def test_code_alone_is_accepted_and_the_maker_is_recorded(
     later = newer(tree, monkeypatch)
     assert RECEIPT in accept(later, tree.root)
     after = json.loads(path.read_text())
-    cell = Target.of("evaluate", dataset="emoji", method="telea", mask="box")
+    cell = target_of("evaluate", dataset="emoji", method="telea", mask="box")
     assert after["slice"] == json.loads(later.slice(cell))
     assert after["made_by"] == before["slice"]["code"]
     assert after["files"] == before["files"]

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from radpipe.errors import UserError
-from radpipe.pipeline import Pipeline
+from radpipe.pipeline import Pipeline, target_of
 from radpipe.report.show import show
 from radpipe.stages import report
 from radpipe.verbs.explain import explain
 from report_tree import Tree, make_settings
 
-MAIN = Target.of("table", name="main")
+MAIN = target_of("table", name="main")
 TABLE = Path("results/tables/main.csv")
 
 
