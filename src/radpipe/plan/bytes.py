@@ -9,8 +9,10 @@ from pathlib import Path
 
 from radpipe.assets import asset, cache_folder, missing_bytes
 from radpipe.dag import Target
-from radpipe.evaluation import BACKBONES, info
+from radpipe.evaluation import feature_networks, info
+from radpipe.evaluation.features import NETWORKS as FEATURES
 from radpipe.evaluation.reference import KEEP
+from radpipe.models.backbones import ASSET
 from radpipe.pipeline import Pipeline
 from radpipe.plan import flops
 from radpipe.plan.images import images_of, source_name
@@ -21,7 +23,6 @@ from radpipe.stages._models import NETWORKS
 
 PNG = 0.6  # bytes of a photograph as PNG, relative to its pixels' bytes; our guess
 FLOAT = 4
-DIMENSIONS = {"alexnet": 256, "vgg16": 512, "inception": 2048}
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def _assets(settings: Settings, stage: str, dataset: str) -> Iterator[str]:
     if stage in NETWORKS and settings.source(stage, dataset) != TRAIN:
         yield settings.source(stage, dataset)
     elif stage == "lama" and settings.training.lama.perceptual > 0:
-        yield BACKBONES
+        yield ASSET
     if stage in {"reference", "evaluate"}:
         for metric in settings.evaluation.metrics:
             yield from info(metric).assets
@@ -130,8 +131,9 @@ def _adapter(pipeline: Pipeline, work: Work) -> Iterator[tuple[str, float, bool]
 
 def _features(pipeline: Pipeline, work: Work) -> Iterator[tuple[str, float, bool]]:
     settings = pipeline.resolved(work.dataset)
-    for network in {info(metric).network for metric in settings.evaluation.metrics} - {""}:
-        width = DIMENSIONS[network]
+    split = False if work.stage == "reference" else None
+    for network in feature_networks(settings.evaluation.metrics, to_truth=split):
+        width = FEATURES[network].width
         images = work.images
         if work.stage == "reference":
             images = min(KEEP, images_of(pipeline, work.dataset, settings.evaluation.reference)[0])

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from radpipe.dag import Target
-from radpipe.evaluation import info
+from radpipe.evaluation import feature_networks, info
 from radpipe.inpainters import load
 from radpipe.inpainters.base import Inpainter
 from radpipe.method import Method
 from radpipe.models.adm import AdmConfig
+from radpipe.models.backbones import SMALLEST
 from radpipe.models.lama import LamaConfig
 from radpipe.pipeline import Pipeline
 from radpipe.plan import flops
@@ -18,7 +19,6 @@ from radpipe.plan.images import images_of
 from radpipe.settings import Settings
 
 PUBLIC = "public weights"
-SMALLEST_LPIPS = 64  # pixels; smaller images are enlarged before LPIPS
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ class _Estimator:
 
     def _reference(self) -> Work:
         images, exact = images_of(self.pipeline, self.dataset, self.settings.evaluation.reference)
-        networks = sorted({info(m).network for m in self.settings.evaluation.metrics} - {""})
+        networks = feature_networks(self.settings.evaluation.metrics, to_truth=False)
         flop = sum(flops.features(n, self.settings.evaluation.fd_size) for n in networks)
         return self._work(
             "", images=images, evaluations=images * len(networks), flop=images * flop,
@@ -209,13 +209,11 @@ class _Estimator:
 
     def _evaluate(self) -> Work:
         evaluation, size = self.settings.evaluation, self.settings.datasets[self.dataset].size
-        wanted = [info(metric) for metric in evaluation.metrics]
-        each = [
-            flops.features(n, evaluation.fd_size)
-            for n in sorted({w.network for w in wanted} - {""})
-        ]
-        pictures = [w for w in wanted if w.implementation.startswith("perceptual:")]
-        each += 2 * len(pictures) * [flops.features("alexnet", max(size, SMALLEST_LPIPS))]
+        names = evaluation.metrics
+        seen = feature_networks(names) + feature_networks(names, to_truth=True)
+        each = [flops.features(n, evaluation.fd_size) for n in seen]
+        pairs = [w for w in map(info, names) if w.network and w.kind == "per_image"]
+        each += 2 * [flops.features(w.network, max(size, SMALLEST)) for w in pairs]
         images = evaluation.images
         return self._work(
             "all methods",

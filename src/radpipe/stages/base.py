@@ -28,7 +28,7 @@ STAGE = Stage(
     # public weights see nothing of the training's settings
     values=lambda pipeline, target: {
         "source": pipeline.view(target).source("base", target["dataset"]),
-        "training": pipeline.view(target).training.base.model_dump(mode="json")
+        "training.base": pipeline.view(target).training.base.model_dump(mode="json")
         if pipeline.trained_here(target)
         else None,
     },
@@ -54,7 +54,7 @@ def architecture(job: Job) -> AdmConfig:
 
 
 def _train(job: Job) -> None:
-    settings = job.section("training", BaseTraining)
+    settings = job.section("training.base", BaseTraining)
     seed = image_seed(job.settings["seed"], "base", job.wildcards["dataset"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -56,7 +56,7 @@ def _values(pipeline: Pipeline, target: Target) -> dict[str, Any]:
     """A published network sees nothing of the training's settings."""
     source = pipeline.view(target).source("rad", target["dataset"])
     own = pipeline.view(target).training.rad.model_dump(mode="json")
-    return {"source": source, "training": own if source == TRAIN else None}
+    return {"source": source, "training.rad": own if source == TRAIN else None}
 
 
 STAGE = Stage(
@@ -80,7 +80,7 @@ def run(job: Job) -> None:
 
 
 def _train(job: Job) -> None:
-    settings = job.section("training", RadTraining)
+    settings = job.section("training.rad", RadTraining)
     seed = image_seed(job.settings["seed"], "rad", job.wildcards["dataset"])
     base = models.checkpoints.load_unet(job.folder("base").file("model.safetensors"))
     model = models.lora.rad_network(base, settings.adapt, settings.rank, settings.alpha, seed)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from radpipe.errors import UserError
-from radpipe.evaluation import BACKBONES as ASSET
-from radpipe.evaluation import weights
+from radpipe.models import backbone_weights as weights
+from radpipe.models.backbones import ASSET
 
 
 def test_kernels_come_out_in_torch_order(setup, layers):

