@@ -174,7 +174,7 @@ def test_a_hub_that_is_gone_is_one_message(
     get(tmp_path)[1].unlink()
     with serve() as gone:
         monkeypatch.setenv("HF_ENDPOINT", gone.url)
-    with pytest.raises(UserError, match="train-00001(.|\n)*HF_ENDPOINT"):
+    with pytest.raises(UserError, match=r"train-00001(.|\n)*HF_ENDPOINT"):
         get(tmp_path)
 
 
