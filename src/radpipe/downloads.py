@@ -144,11 +144,11 @@ def _range(part: Path, url: str, verifiable: bool) -> dict[str, str]:
 
 def _receive(answer: requests.Response, part: Path, start: int, size: int | None, url: str) -> str:
     """Append a body to the part; what cut it short, or nothing."""
-    status, tries = answer.status_code, len(answer.raw.retries.history) + 1
+    status = answer.status_code
     if status in (401, 403):
         raise Unreached(f"access is denied (HTTP {status})")
     if status not in (200, 206, 416):
-        again = f" (tried {tries} times)" if tries > 1 else ""
+        again = f" (tried {ATTEMPTS} times)" if status in _BUSY else ""
         raise Unreached(f"the server answers HTTP {status}{again}")
     resumed = answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
     if status == 416 or (status == 206 and not resumed):
@@ -162,8 +162,10 @@ def _receive(answer: requests.Response, part: Path, start: int, size: int | None
         raise SourceError(f"the file there has {total} bytes instead of {size}")
     need_space(part.parent, (total or start) - start, part.stem)
     _note(part).write_text(f"{url} {answer.headers.get('ETag', '')}")
-    bar = {"desc": part.stem, "initial": start, "total": total, "disable": None}
-    with part.open("ab" if start else "wb") as file, tqdm.wrapattr(file, "write", **bar) as sink:
+    with (
+        part.open("ab" if start else "wb") as file,
+        tqdm.wrapattr(file, "write", total, desc=part.stem, initial=start, disable=None) as sink,
+    ):
         try:
             for block in answer.iter_content(_BLOCK):
                 sink.write(block)

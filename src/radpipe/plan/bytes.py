@@ -73,7 +73,7 @@ def disk(works: list[Work]) -> list[Amount]:
     """What the results take, by kind."""
     totals: Counter[str] = Counter()
     for work in works:
-        totals.update(work.written)  # type: ignore[arg-type]
+        totals.update(work.written)
     return [Amount(what, int(size), what not in GUESSED) for what, size in totals.items() if size]
 
 

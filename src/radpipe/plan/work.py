@@ -65,7 +65,7 @@ class Work:
             evaluations=self.evaluations + other.evaluations,
             flop=self.flop + other.flop,
             estimated=self.estimated or other.estimated,
-            written=Counter(self.written) + Counter(other.written),  # type: ignore[arg-type]
+            written=Counter(self.written) + Counter(other.written),
         )
 
 
