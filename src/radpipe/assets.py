@@ -166,7 +166,7 @@ def fetch(name: str, cache: Path, manifest: Manifest | None = None) -> Path:
     """
     wanted = asset(name, manifest)
     path = cache / wanted.filename
-    with one_at_a_time(path), storing(path):
+    with storing(path), one_at_a_time(path):
         if path.is_file():
             verify(name, wanted, path)
         else:
@@ -196,7 +196,7 @@ def take(name: str, file: Path, cache: Path, manifest: Manifest | None = None) -
         raise UserError(
             f"this is not `{name}`: {fault}", str(file), "; ".join(hints) or "name another file"
         ) from None
-    with one_at_a_time(path), storing(path):
+    with storing(path), one_at_a_time(path):
         with atomic(path) as temporary:
             shutil.copyfile(file, temporary)
         _record(name, wanted, path, found)

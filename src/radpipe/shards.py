@@ -50,7 +50,7 @@ def fetch_shards(name: str, cache: Path, manifest: Manifest | None = None) -> li
         UserError: gated without a token, not enough space, unreachable, wrong checksum.
     """
     wanted, folder = collection(name, manifest), cache / name
-    with assets.one_at_a_time(folder), assets.storing(folder):
+    with assets.storing(folder), assets.one_at_a_time(folder):
         listing = _listing(name, wanted, folder)
         files = {folder / path: facts for path, facts in sorted(listing["files"].items())}
         missing = sum(facts["size"] for path, facts in files.items() if not path.is_file())
@@ -112,7 +112,7 @@ def _reaching(wanted: Collection, failed: str) -> Iterator[Any]:
         yield huggingface_hub.HfApi(
             endpoint=os.environ.get("HF_ENDPOINT"), token=assets.token() if wanted.gated else False
         )
-    except (SourceError, huggingface_hub.errors.HTTPError, OSError) as error:
+    except (SourceError, huggingface_hub.errors.HTTPError, OSError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno:
             raise  # the disk's
         cause = error.__cause__ or error

@@ -60,10 +60,10 @@ def archive(layers, tmp_path_factory) -> tuple[Path, weights.Backbone]:
 
 
 @pytest.fixture
-def setup(archive, tmp_path, monkeypatch) -> Setup:
+def setup(archive, monkeypatch) -> Setup:
     path, backbone = archive
     monkeypatch.setitem(weights.BACKBONES, "alexnet", backbone)
-    return Setup({ASSET: path}, tmp_path / "cache", feature_size=64)
+    return Setup({ASSET: path}, feature_size=64)
 
 
 @pytest.fixture

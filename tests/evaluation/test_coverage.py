@@ -62,6 +62,7 @@ def outliers(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
     [
         (gaussian, 128, 16, 0.94, 1.0, (0.0, 0.02)),
         (gaussian, 128, 64, 0.94, 1.0, (0.0, 0.02)),
+        (gaussian, 24, 16, 0.94, 1.0, (0.0, 0.02)),
         (outliers, 128, 16, 0.75, 0.90, (0.8, 1.0)),
         (outliers, 128, 64, 0.80, 0.92, (0.8, 1.0)),
     ],

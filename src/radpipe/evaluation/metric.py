@@ -23,14 +23,12 @@ class Setup:
 
     Attributes:
         assets: name in the list of downloads -> file; an absent name is an absent asset.
-        cache: folder for files taken out of archives.
         device: where networks run.
         batch: images per network call; no influence on the numbers beyond rounding (1e-6).
         feature_size: side that images are brought to for AlexNet and VGG16 features, pixels.
     """
 
     assets: Mapping[str, Path]
-    cache: Path
     device: str = "cpu"
     batch: int = 16
     feature_size: int = 224

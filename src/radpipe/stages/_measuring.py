@@ -36,4 +36,4 @@ def setup_of(job: Job, metrics: Sequence[str], feature_size: int) -> Setup:
     """What the networks of a job's metrics are built from."""
     torch.set_num_threads(job.threads)
     device, batch = resolve_device(job.resources.device), job.resources.sample_batch
-    return Setup(fetched(metrics), cache_folder(), device, batch, feature_size)
+    return Setup(fetched(metrics), device, batch, feature_size)

@@ -73,9 +73,7 @@ def _train(job: Job, settings: LamaTraining) -> None:
     features = None
     if settings.perceptual > 0:
         features = models.backbones.alexnet_features(
-            fetch(models.backbones.ASSET, cache_folder()),
-            cache_folder(),
-            resolve_device(job.resources.device),
+            fetch(models.backbones.ASSET, cache_folder()), resolve_device(job.resources.device)
         )
     rate = settings.discriminator_lr / settings.lr
     objective = training.lama.LamaObjective(generator, discriminator, features, weights, rate)

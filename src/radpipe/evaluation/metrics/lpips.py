@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def lpips_network(archive: Path, cache: Path) -> nn.Module:
+def lpips_network(archive: Path) -> nn.Module:
     """The package's network and heads with the AlexNet of the archive; nothing is downloaded."""
     ensure_torchvision()
     import lpips
@@ -29,7 +29,7 @@ def lpips_network(archive: Path, cache: Path) -> nn.Module:
         # the package builds a random AlexNet with arguments that torchvision calls deprecated
         warnings.simplefilter("ignore", UserWarning)
         model: nn.Module = lpips.LPIPS(net="alex", version="0.1", pnet_rand=True, verbose=False)
-    state = backbone_state(archive, "alexnet", cache)
+    state = backbone_state(archive, "alexnet")
     # `slice2.3.weight` of the package is `3.weight` of torchvision's AlexNet
     slices = model.get_submodule("net")
     slices.load_state_dict({key: state[key.split(".", 1)[1]] for key in slices.state_dict()})
@@ -58,7 +58,7 @@ def unscaled(setup: Setup) -> Score:
 
 
 def _score(setup: Setup, convert: Callable[[Tensor], Tensor]) -> Score:
-    model = lpips_network(setup.asset(ASSET), setup.cache).to(setup.device)
+    model = lpips_network(setup.asset(ASSET)).to(setup.device)
 
     def score(outputs: np.ndarray, truths: np.ndarray, holes: np.ndarray) -> np.ndarray:
         with exact():
