@@ -127,10 +127,13 @@ def plan(
         list[str] | None,
         typer.Argument(help="result files, receipts or stages; the main table if none"),
     ] = None,
-    gpu: Annotated[str, typer.Option(help="V100, A100, H100, H200, RTX3090, RTX4090")] = "A100",
+    gpu: Annotated[
+        str, typer.Option(help="V100, A100, H100, H200, RTX3090, RTX4090, or cpu")
+    ] = "A100",
     efficiency: Annotated[
-        float, typer.Option(min=0.01, max=1.0, help="share of the GPU's peak that is reached")
-    ] = 0.2,
+        float | None,
+        typer.Option(min=0.01, max=1.0, help="share of the GPU's peak that is reached; else 0.2"),
+    ] = None,
     paper: Annotated[bool, typer.Option("--paper", help="for the paper's data sets")] = False,
 ) -> None:
     """Print what a target costs: jobs, network evaluations, TFLOP, GPU hours, bytes."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 import tiny
 from radpipe import params
 from radpipe import plan as planning
 from radpipe.errors import UserError
+from radpipe.evaluation import timing
 from radpipe.pipeline import Pipeline, target_of
 from radpipe.plan import bytes as sizes
+from radpipe.plan import flops, gpus
 from radpipe.plan.gpus import GPUS, gpu
+from radpipe.plan.text import Bill, render
 from radpipe.plan.work import Work, gather
 from radpipe.settings import Settings, put
 
@@ -129,7 +133,7 @@ def test_a_published_network_is_not_trained() -> None:
     assert works["rad", "public weights"].flop == 0
     amounts = {a.what: a for a in sizes.downloads(published, cell)}
     assert (amounts["authors-ffhq256"].size, amounts["authors-ffhq256"].exact) == (389253928, True)
-    written = {a.what: a.size for a in sizes.disk(published, list(works.values()))}
+    written = {a.what: a.size for a in sizes.disk(list(works.values()))}
     assert written["RAD networks"] == 4 * 93_563_910
     assert "saved states while training" not in written
     variant = target_of("rad", dataset="ffhq", variant="lora_rank-rank_4")
@@ -181,7 +185,7 @@ def test_bytes_of_a_network_are_its_parameters() -> None:
     pipeline = Pipeline(planning.paper(read()))
     wanted = [pipeline.target(stage, dataset="ffhq") for stage in ("base", "reference")]
     works = gather(pipeline, wanted)
-    found = {amount.what: amount for amount in sizes.disk(pipeline, works)}
+    found = {amount.what: amount for amount in sizes.disk(works)}
     assert (found["base networks"].size, found["base networks"].exact) == (4 * 93_563_910, True)
     assert not found["images"].exact
 
@@ -204,11 +208,36 @@ def test_the_bill_fits_the_terminal_and_adds_up() -> None:
 
 
 def test_hours_follow_from_rate_and_efficiency() -> None:
-    from radpipe.plan.text import Bill
-
     work = Work("ffhq", "sample", "rad", flop=int(312e12 * 3600), precision="bf16")
     bill = Bill((), (work,), (), (), GPUS["A100"], 0.25, {})
     assert bill.hours(work) == pytest.approx(4.0)
+
+
+def test_minutes_of_this_cpu_are_an_estimate_from_a_measured_rate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At a rate such that the calibration takes a second, a plan of 4 * CALIBRATION is 10 s."""
+    monkeypatch.setattr(gpus, "calibrate", lambda device: 1.0)
+    work = Work("emoji", "sample", "rad", flop=4 * gpus.CALIBRATION, precision="tf32")
+    bill = Bill((), (work,), (), (), gpu("cpu"), gpu("cpu").efficiency, {"cache": 0, "results": 0})
+    text = render(bill)
+    assert "CPU min" in text and "GPU" not in text
+    assert text.splitlines()[4].split()[-1] == "0.17"
+    assert "rough estimate" in " ".join(text.split())
+
+
+def test_a_machine_without_gpu_is_told_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    target = ["results/samples/emoji/ddrm/box/0.zip"]
+    text = " ".join(planning.plan(read(), target, "A100").split())
+    assert "GPU h" in text and "No GPU here. On this CPU about" in text and "estimate" in text
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert "No GPU here" not in " ".join(planning.plan(read(), target, "A100").split())
+
+
+def test_the_operations_of_the_calibration() -> None:
+    counted = flops.count(lambda: timing.calibrate(torch.device("meta")))
+    assert counted == (2 + 9) * gpus.CALIBRATION  # to warm up, and timed
 
 
 def test_gpus_by_any_spelling_and_an_unknown_one() -> None:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from radpipe.devices import full_precision
 from radpipe.models.adm_config import AdmConfig
 from radpipe.models.noise_embedding import Embedding, TimeMap, embed
 
@@ -239,9 +240,7 @@ class AdmUNet(nn.Module):
         """
         height, width = x.shape[-2:]
         sizes = [(height >> n, width >> n) for n in range(len(self.config.channel_mult))]
-        # meta tensors, which only count operations, have no autocast of their own
-        kind = "cpu" if x.is_meta else x.device.type
-        with torch.autocast(kind, enabled=False):
+        with full_precision(x):
             embedding = embed(time, self.time_embed, self.config.model_channels, sizes)
 
         def run(layer: nn.Module, h: Tensor) -> Tensor:
