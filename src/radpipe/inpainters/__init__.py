@@ -6,7 +6,6 @@ of `Inpainter`.
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING
 
 from radpipe import plugins
@@ -28,7 +27,7 @@ def load(name: str) -> type[Inpainter]:
     classes = [
         value
         for value in vars(module).values()
-        if inspect.isclass(value)
+        if issubclass(type(value), type)  # `isinstance` would import what is lazy
         and issubclass(value, Inpainter)
         and value.__module__ == module.__name__
     ]
