@@ -73,6 +73,7 @@ def edit(name: str, old: str, new: str) -> Rewrite:
 def move(folder: Path) -> None:
     """`twice` and what it needs into another module of another name."""
     (folder / "maths/deep.py").rename(folder / "arithmetic.py")
+    (folder / "maths/fast.c").rename(folder / "fast.c")
     (folder / "maths/__init__.py").write_text("from radpipe.arithmetic import twice\n")
 
 
