@@ -7,7 +7,7 @@ export HF_HUB_DISABLE_TELEMETRY = 1
 export DVC_NO_ANALYTICS = 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test bench check reference report publish
+.PHONY: demo test bench chaos check reference report publish
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "radpipe needs Python >= 3.10; try: make PYTHON=python3.12 $(MAKECMDGOALS)" or 0)'
@@ -31,6 +31,10 @@ test: $(BIN)/.installed
 # forward cost of the spatial embedding, masks per second, training images per second
 bench: $(BIN)/.installed
 	$(BIN)/radpipe bench
+
+# killed 20 times under Snakemake and 20 times under DVC: the same results (an hour on two cores)
+chaos: $(BIN)/.installed
+	$(BIN)/python tests/chaos/run.py --save docs/chaos.csv
 
 # style, formatting, types, and who may import whom
 check: $(BIN)/.installed

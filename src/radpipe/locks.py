@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from radpipe.dag import Target
+from radpipe.files import remove_halves
 from radpipe.job import Job
 from radpipe.pipeline import STAGES
 from radpipe.receipts import Receipt
@@ -51,21 +52,28 @@ def done_by_another(job: Job) -> bool:
     """Wait while another process works on this job, and say whether it has finished it.
 
     So a job that outlived its Snakemake (on a cluster, whose login node was restarted) and the same
-    job, submitted again, do not write into each other's files.
+    job, submitted again, do not write into each other's files. What a killed one left half-written
+    is removed.
     """
-    name = str(job.slice["receipt"]).replace("/", "+")
-    try:
-        handle = _open(name)
-        if not _taken(handle):
-            os.set_inheritable(handle, True)  # kept by a launcher that takes this process's place
-            return False
-        log.warning("waits: another process works on this job (%s)", FOLDER / name)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-    except OSError as error:
-        log.warning("this file system has no locks (%s): type the command once only", error)
-        return False
-    os.set_inheritable(handle, True)
     outputs = Target(STAGES[job.stage], tuple(sorted(job.wildcards.items()))).outputs
-    found = Receipt.read(job.receipt)
+    waited = _wait(str(job.slice["receipt"]).replace("/", "+"))
+    for name in outputs:
+        remove_halves(job.root / name)
+    found = Receipt.read(job.receipt) if waited else None
     current = found is not None and found.digest == job.digest
     return current and all((job.root / name).is_file() for name in outputs)
+
+
+def _wait(name: str) -> bool:
+    """Take a job's lock for as long as this process lives; whether another had it before."""
+    try:
+        handle = _open(name)
+        taken = _taken(handle)
+        if taken:
+            log.warning("waits: another process works on this job (%s)", FOLDER / name)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError as error:
+        log.warning("this file system has no locks (%s): type a command once only", error)
+        return False
+    os.set_inheritable(handle, True)  # kept by a launcher that takes this process's place
+    return taken
