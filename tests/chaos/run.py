@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import hashlib
-import json
 import os
 import random
 import signal
@@ -30,7 +28,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import tiny
@@ -115,37 +112,13 @@ def _stages(group: int) -> Iterator[str]:
                         yield word.split("/")[2]
 
 
-def receipts(folder: Path) -> dict[str, str]:
-    """Receipt -> what must be the same: its checksum, or of measured seconds that of its slice."""
-    found = {}
-    for path in sorted((folder / "results").rglob("*.json")):
-        with suppress(ValueError):
-            raw = json.loads(path.read_text())
-            if isinstance(raw, dict) and "slice" in raw:
-                content = json.dumps(raw["slice"] if _measured(raw["slice"]) else raw)
-                name = str(path.relative_to(folder))
-                found[name] = hashlib.sha256(content.encode()).hexdigest()
-    return found
-
-
-def _measured(slice: Any) -> bool:
-    stages = {slice["stage"], *(entry["stage"] for entry in slice["upstream"].values())}
-    return "timing" in stages
-
-
-def names(folder: Path) -> set[str]:
-    """All results, without the logs."""
-    results = folder / "results"
-    found = (p.relative_to(results) for p in results.rglob("*") if p.is_file())
-    return {str(p) for p in found if p.parts[0] != "logs"}
-
-
 def compare(run: Run, undisturbed: Path) -> str:
     """What differs at the end of a run; nothing, if all is well."""
-    if receipts(run.folder) != receipts(undisturbed):
+    if versioned.receipts(run.folder) != versioned.receipts(undisturbed):
         return "receipts differ"
-    if names(run.folder) != names(undisturbed):
-        return f"files differ: {sorted(names(run.folder) ^ names(undisturbed))[:5]}"
+    others = versioned.names(run.folder) ^ versioned.names(undisturbed)
+    if others:
+        return f"files differ: {sorted(others)[:5]}"
     if not versioned.nothing_to_do(run.folder):
         return "Snakemake has something left to do"
     if run.engine == "dvc" and versioned.status(run.folder) != {}:
@@ -157,7 +130,7 @@ def chaos(
     engine: str, kills: int, seed: int, undisturbed: Path, whole: float
 ) -> Iterator[dict[str, object]]:
     """Kill runs of an engine; yields a row per kill."""
-    rng, expected = random.Random(f"{engine} {seed}"), receipts(undisturbed)
+    rng, expected = random.Random(f"{engine} {seed}"), versioned.receipts(undisturbed)
     number, kill = 0, 0
     while kill < kills:
         number += 1
@@ -173,7 +146,7 @@ def chaos(
             except subprocess.TimeoutExpired:
                 kill += 1
                 stages = run.kill(process, rng)
-            there = receipts(run.folder)
+            there = versioned.receipts(run.folder)
             values = (engine, kill, number, round(delay, 1), stages, len(there))
             row = dict(zip(COLUMNS, (*values, there.items() <= expected.items()), strict=True))
             print("  ".join(f"{k} {v}" for k, v in row.items()), flush=True)
@@ -206,7 +179,8 @@ def main() -> None:
     begun = time.monotonic()
     undisturbed.finish()
     whole = time.monotonic() - begun
-    print(f"undisturbed: {len(receipts(undisturbed.folder))} receipts in {whole:.0f} s ({work})")
+    count = len(versioned.receipts(undisturbed.folder))
+    print(f"undisturbed: {count} receipts in {whole:.0f} s ({work})")
     rows = []
     for engine in options.engines:
         rows += chaos(engine, options.kills, options.seed, undisturbed.folder, whole)

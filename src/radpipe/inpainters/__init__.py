@@ -6,7 +6,7 @@ of `Inpainter`.
 
 from __future__ import annotations
 
-import inspect
+from functools import cache
 from typing import TYPE_CHECKING
 
 from radpipe import plugins
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from radpipe.inpainters.base import Inpainter
 
 
+@cache
 def load(name: str) -> type[Inpainter]:
     """The method in `radpipe/inpainters/<name>.py`.
 
@@ -28,7 +29,7 @@ def load(name: str) -> type[Inpainter]:
     classes = [
         value
         for value in vars(module).values()
-        if inspect.isclass(value)
+        if issubclass(type(value), type)  # `isinstance` would import a lazy module
         and issubclass(value, Inpainter)
         and value.__module__ == module.__name__
     ]
