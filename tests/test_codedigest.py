@@ -30,7 +30,8 @@ PACKAGE = {
     ),
     "maths/__init__.py": "from radpipe.maths.deep import twice\n",
     "maths/fast.c": "double f(double x) { return x; }\n",
-    "maths/deep.py": "FACTOR = 2\nSOURCE = 'fast.c'\ndef twice(x: int) -> int:\n    return FACTOR * x, SOURCE\n",
+    "maths/deep.py": "FACTOR = 2\n"
+    "SOURCE = 'fast.c'\ndef twice(x: int) -> int:\n    return FACTOR * x, SOURCE\n",
     "other.py": "def run(x):\n    return 0\n",
 }
 Rewrite = Callable[[Path], None]

@@ -38,6 +38,7 @@ use rule job as base with:
         mem_mb=memory("base"),
         gpu=training_gpus("base"),
         nodes=training_nodes("base"),
+        tasks=training_tasks("base"),
     message:
         "base network of {wildcards.dataset}"
 
@@ -63,6 +64,7 @@ use rule job as rad with:
         mem_mb=memory("rad"),
         gpu=training_gpus("rad"),
         nodes=training_nodes("rad"),
+        tasks=training_tasks("rad"),
     message:
         "RAD {wildcards.variant} ({wildcards.dataset})"
 
