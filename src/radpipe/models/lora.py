@@ -206,14 +206,12 @@ def load_adapter(unet: AdmUNet, folder: Path, merge: bool = True) -> nn.Module:
 
 
 def _register(config: LoraConfig, architecture: AdmConfig) -> None:
-    """Have PEFT use our two layers."""
-    from peft.tuners.lora.layer import Conv1d
-
-    from radpipe.models.lora_layers import FoldedConv2d, FusedQkv
+    """Have PEFT use our layers."""
+    from radpipe.models.lora_layers import FoldedConv1d, FoldedConv2d, FusedQkv
 
     def one_dimensional(target: nn.Conv1d, name: str, **kwargs: Any) -> nn.Module:
         if kwargs["target_name"].endswith("qkv"):
             return FusedQkv(target, name, architecture, **kwargs)
-        return Conv1d(target, name, **kwargs)
+        return FoldedConv1d(target, name, **kwargs)
 
     config._register_custom_module({nn.Conv1d: one_dimensional, nn.Conv2d: FoldedConv2d})  # type: ignore[dict-item]

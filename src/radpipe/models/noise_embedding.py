@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from radpipe.models.modulation import modulate, modulate_low_rank
+from radpipe.models.modulation import Modulation
 
 Size = tuple[int, int]
 
@@ -104,12 +104,12 @@ def sinusoidal(time: Tensor, channels: int) -> Tensor:
 class Embedding(Protocol):
     """SiLU(time embedding) of one forward pass, ready for every block."""
 
-    def modulate(self, h: Tensor, projection: nn.Module) -> Tensor:
-        """h (1 + scale) + shift with (scale, shift) = projection of the embedding.
+    def modulation(self, projection: nn.Module, size: Size) -> Modulation:
+        """(scale, shift) = projection of the embedding.
 
         Args:
-            h: normalised features `[B, C, H, W]`; overwritten where gradients are off.
             projection: linear map to 2 C channels, on the last axis.
+            size: of the features, (H, W).
         """
         ...
 
@@ -120,9 +120,8 @@ class ScalarEmbedding:
 
     active: Tensor
 
-    def modulate(self, h: Tensor, projection: nn.Module) -> Tensor:
-        scale, shift = projection(self.active)[:, :, None, None].chunk(2, dim=1)
-        return modulate(h, scale, shift)
+    def modulation(self, projection: nn.Module, size: Size) -> Modulation:
+        return Modulation(*projection(self.active)[:, None].chunk(2, dim=-1))
 
 
 @dataclass(frozen=True)
@@ -136,10 +135,9 @@ class LevelEmbedding:
     active: Sequence[Tensor]
     weights: Mapping[Size, Tensor]
 
-    def modulate(self, h: Tensor, projection: nn.Module) -> Tensor:
+    def modulation(self, projection: nn.Module, size: Size) -> Modulation:
         projected = torch.stack([projection(level) for level in self.active], 1)
-        scale, shift = projected.chunk(2, dim=-1)
-        return modulate_low_rank(h, scale, shift, self.weights[h.shape[-2], h.shape[-1]])
+        return Modulation(*projected.chunk(2, dim=-1), self.weights[size])
 
 
 @dataclass(frozen=True)
@@ -148,10 +146,9 @@ class DenseEmbedding:
 
     active: Mapping[Size, Tensor]
 
-    def modulate(self, h: Tensor, projection: nn.Module) -> Tensor:
-        projected = projection(self.active[h.shape[-2], h.shape[-1]]).permute(0, 3, 1, 2)
-        scale, shift = projected.chunk(2, dim=1)
-        return modulate(h, scale, shift)
+    def modulation(self, projection: nn.Module, size: Size) -> Modulation:
+        projected = projection(self.active[size]).permute(0, 3, 1, 2)
+        return Modulation(*projected.chunk(2, dim=1))
 
 
 def embed(
