@@ -244,8 +244,11 @@ class AdmUNet(nn.Module):
         sizes = [(height >> n, width >> n) for n in range(len(self.config.channel_mult))]
         # meta tensors, which only count operations, have no autocast of their own
         kind = "cpu" if x.is_meta else x.device.type
+        one_by_one = not self.training and x.device.type == "cpu"
         with torch.autocast(kind, enabled=False):
-            embedding = embed(time, self.time_embed, self.config.model_channels, sizes)
+            embedding = embed(
+                time, self.time_embed, self.config.model_channels, sizes, one_by_one
+            )
 
         def run(layer: nn.Module, h: Tensor) -> Tensor:
             if not isinstance(layer, ResBlock | AttentionBlock):
