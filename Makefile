@@ -32,9 +32,12 @@ test: $(BIN)/.installed
 bench: $(BIN)/.installed
 	$(BIN)/radpipe bench
 
-# style, formatting, types
+# style, formatting, types, and who may import whom
 check: $(BIN)/.installed
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow && $(BIN)/mypy
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 # every table, figure and ablation of params.yaml, trained here with its budgets, under DVC
 reference: $(BIN)/.installed

@@ -1,55 +1,153 @@
-"""The digest of a stage's code follows what it computes, not how it is written."""
+"""The digest of a stage's code follows what it computes, not how or where it is written."""
 
 from __future__ import annotations
 
-import ast
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from radpipe import codedigest
+from radpipe.pipeline import STAGES
+
+PACKAGE = {
+    "__init__.py": "",
+    "errors.py": "class UserError(Exception):\n    pass\n",
+    "stages/__init__.py": "",
+    "stages/one.py": (
+        "import logging\n"
+        "from radpipe import maths\n"
+        "from radpipe.errors import UserError\n"
+        "log = logging.getLogger(__name__)\n"
+        "def run(job):\n"
+        '    """Runs."""\n'
+        "    if job is None:\n"
+        '        raise UserError("nothing to do", "here")\n'
+        '    log.info("working on %s", job)\n'
+        "    return maths.twice(job)\n"
+        "def unused(x):\n"
+        "    return x\n"
+    ),
+    "maths/__init__.py": "from radpipe.maths.deep import twice\n",
+    "maths/deep.py": "FACTOR = 2\ndef twice(x: int) -> int:\n    return FACTOR * x\n",
+    "other.py": "def run(x):\n    return 0\n",
+}
+Rewrite = Callable[[Path], None]
 
 
-def plain(code: str) -> object:
-    return codedigest._plain(ast.parse(code))
-
-
-def test_comments_formatting_and_docstrings_do_not_count() -> None:
-    written = 'def f(a):\n    """Says much."""\n    # why\n    return a + 1\n'
-    terse = "def f(a): return (a\n + 1)"
-    assert plain(written) == plain(terse)
-
-
-@pytest.mark.parametrize("changed", ["def f(a): return a + 2", "def f(b): return b + 1"])
-def test_code_counts(changed: str) -> None:
-    assert plain("def f(a): return a + 1") != plain(changed)
-
-
-def test_a_string_that_is_no_docstring_counts() -> None:
-    assert plain('x = "one"') != plain('x = "two"')
-
-
-def test_an_imported_module_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = tmp_path / "radpipe"
-    package.mkdir()
-    (package / "a.py").write_text("def f():\n    from radpipe.b import g\n    return g()\n")
-    (package / "b.py").write_text("def g():\n    return 1\n")
-    (package / "c.py").write_text("def h():\n    return 1\n")
-    (package / "__init__.py").write_text("")
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package called radpipe, of a few lines."""
+    folder = tmp_path / "radpipe"
+    for name, text in PACKAGE.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
     real = codedigest.importlib.util.find_spec("radpipe")
-    fake = type(real)("radpipe", None, origin=str(package / "__init__.py"))
+    fake = type(real)("radpipe", None, origin=str(folder / "__init__.py"))
     monkeypatch.setattr(codedigest.importlib.util, "find_spec", lambda name: fake)
-
-    def digest() -> str:
-        codedigest._module.cache_clear()
-        codedigest._path.cache_clear()
-        return codedigest.code_digest("a")
-
-    before = digest()
-    (package / "c.py").write_text("def h():\n    return 2\n")
-    assert digest() == before
-    (package / "b.py").write_text("def g():\n    return 2\n")
-    assert digest() != before
+    yield folder
     monkeypatch.undo()
-    codedigest._module.cache_clear()
-    codedigest._path.cache_clear()
+    clear()
+
+
+def clear() -> None:
+    for cached in (codedigest._module, codedigest._path, codedigest._targets):
+        cached.cache_clear()
+
+
+def digest() -> str:
+    clear()
+    return codedigest.code_digest("stages.one:run")
+
+
+def edit(name: str, old: str, new: str) -> Rewrite:
+    def rewrite(folder: Path) -> None:
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+
+    return rewrite
+
+
+def move(folder: Path) -> None:
+    """`twice` and what it needs into another module of another name."""
+    (folder / "maths/deep.py").rename(folder / "arithmetic.py")
+    (folder / "maths/__init__.py").write_text("from radpipe.arithmetic import twice\n")
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        edit("stages/one.py", "nothing to do", "there is nothing to do at all"),
+        edit("stages/one.py", "working on %s", "now %s"),
+        edit("stages/one.py", '"""Runs."""', '"""Runs well."""'),
+        edit("stages/one.py", "def run", "# a remark\ndef run"),
+        edit("stages/one.py", "import logging\n", "import logging\nimport os\n"),
+        edit("stages/one.py", "return x\n", "return x + 1\n"),  # nobody calls it
+        edit("maths/deep.py", "x: int) -> int", "x: float) -> float"),
+        edit("other.py", "return 0", "return 1"),
+        edit("errors.py", "pass", "def __str__(self): return 'oh'"),
+        move,
+    ],
+)
+def test_what_computes_the_same_has_the_same_digest(package: Path, rewrite: Rewrite) -> None:
+    before = digest()
+    rewrite(package)
+    assert digest() == before
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        edit("maths/deep.py", "FACTOR = 2", "FACTOR = 3"),
+        edit("maths/deep.py", "FACTOR * x", "FACTOR + x"),
+        edit("stages/one.py", "if job is None", "if job == 1"),
+        edit("stages/one.py", "maths.twice(job)", "maths.twice(job + 1)"),
+        edit("maths/__init__.py", "maths.deep import twice", "other import run as twice"),
+    ],
+)
+def test_a_formula_counts_wherever_it_stands(package: Path, rewrite: Rewrite) -> None:
+    before = digest()
+    rewrite(package)
+    assert digest() != before
+
+
+def test_a_name_that_is_nowhere_is_no_digest(package: Path) -> None:
+    clear()
+    with pytest.raises(LookupError, match="defines no walk"):
+        codedigest.code_digest("stages.one:walk")
+
+
+@pytest.mark.parametrize(
+    ("stage", "leads_to", "not_to"),
+    [
+        ("holes", "masks.bank:evaluation_masks", "training.loop:Trainer"),
+        ("rad", "training.loop:Trainer", "evaluation.cell:evaluate_cell"),
+        ("evaluate", "evaluation.cell:evaluate_cell", "training.loop:Trainer"),
+        ("sample", "models.denoiser:AdmDenoiser", "training.loop:Trainer"),
+        ("figure", "files:atomic", "models.adm:AdmUNet"),
+    ],
+)
+def test_a_stage_leads_to_its_own_code(stage: str, leads_to: str, not_to: str) -> None:
+    """In this package: the definitions that a stage's `run` reaches."""
+    assert stage in STAGES
+    clear()
+    reached = reach(f"radpipe.stages.{stage}", "run")
+    if not leads_to.startswith("files:"):  # which carries, and is not entered
+        assert place(leads_to) in reached
+    assert place(not_to) not in reached
+
+
+def place(text: str) -> tuple[str, str]:
+    module, _, name = text.partition(":")
+    return f"radpipe.{module}", name
+
+
+def reach(module: str, name: str) -> set[tuple[str, str]]:
+    found, queue = set(), [(module, name)]
+    while queue:
+        here = queue.pop()
+        if here not in found:
+            found.add(here)
+            queue.extend(codedigest._targets(*here))
+    return found

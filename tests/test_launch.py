@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from radpipe import settings
+from radpipe import params
 from radpipe.devices import claim_gpu
 from radpipe.errors import UserError
 from radpipe.launch import command, trains
@@ -26,7 +26,7 @@ open(sys.argv[1] + str(a.process_index), "w").write(f"{a.num_processes}")
 
 
 def resources(**changes: object) -> Resources:
-    return settings.read(ROOT / "params.yaml").resources.model_copy(update=changes)
+    return params.read(ROOT / "params.yaml").resources.model_copy(update=changes)
 
 
 def test_processes_are_started_and_know_each_other(tmp_path: Path) -> None:
@@ -39,11 +39,18 @@ def test_processes_are_started_and_know_each_other(tmp_path: Path) -> None:
     assert [(tmp_path / f"rank{rank}").read_text() for rank in (0, 1)] == ["2", "2"]
 
 
-def test_a_base_network_that_is_fetched_needs_no_processes() -> None:
-    assert trains("base", {"base": "train"})
-    assert trains("rad", {"training.rad": {}})
-    assert not trains("base", {"base": "adm-ffhq256"})
-    assert not trains("lama", {"training.lama": {}})
+@pytest.mark.parametrize(
+    ("stage", "source", "many"),
+    [
+        ("base", "train", True),
+        ("base", "adm-ffhq256", False),
+        ("rad", "train", True),
+        ("rad", "authors-ffhq256", False),
+        ("lama", "train", False),
+    ],
+)
+def test_a_network_that_is_fetched_needs_no_processes(stage: str, source: str, many: bool) -> None:
+    assert trains({"stage": stage, "settings": {"source": source}}) == many
 
 
 def test_two_nodes_find_each_other(tmp_path: Path) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from radpipe import __version__, params
 from radpipe.errors import UserError
 
 app = typer.Typer(
@@ -23,51 +24,101 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print it and exit")
+    ] = False,
+) -> None:
+    """Options of every command."""
+
+
 @app.command(hidden=True)
 def run(
-    slice_text: Annotated[str, typer.Argument(metavar="SLICE", help="canonical JSON of the job")],
+    slice_file: Annotated[Path, typer.Argument(metavar="SLICE", help="all that the job may see")],
     threads: Annotated[int, typer.Option(help="CPU threads that the scheduler granted")] = 1,
     log: Annotated[Path | None, typer.Option(help="also write log lines here")] = None,
 ) -> None:
     """Run one stage of the DAG; called by Snakemake's rules."""
-    from radpipe import settings
     from radpipe.devices import claim_gpu
     from radpipe.job import Job
     from radpipe.launch import is_main, relaunch
 
-    wanted, params = json.loads(slice_text), settings.read()
-    dataset = wanted["wildcards"].get("dataset")
-    resources = (params.resolve(dataset) if dataset else params).resources
-    relaunch(wanted["stage"], wanted["settings"], resources)
-    claim_gpu(Path(".radpipe/gpus"), resources.device)
+    settings = params.read()
+    job = Job.read(slice_file, Path(), settings.resources, threads)
+    dataset = job.wildcards.get("dataset")
+    if dataset in settings.datasets:
+        job = replace(job, resources=settings.resolve(dataset).resources)
+    relaunch(job.slice, job.resources)
+    claim_gpu(Path(".radpipe/gpus"), job.resources.device)
     if log is not None and is_main():
         log.parent.mkdir(parents=True, exist_ok=True)
         logging.getLogger("radpipe").addHandler(logging.FileHandler(log, mode="w"))
-    job = Job.from_slice(slice_text, Path(), resources, threads)
-    importlib.import_module(f"radpipe.stages.{module_of(job.stage)}").run(job)
-
-
-def module_of(stage: str) -> str:
-    """The module of a stage; tables and figures share one."""
-    return "report" if stage in {"table", "figure"} else stage
+    job.require_current()
+    importlib.import_module(f"radpipe.stages.{job.stage}").run(job)
 
 
 @app.command()
 def inpaint(
-    picture: Annotated[Path, typer.Argument(help="RGB picture of the network's size")],
-    mask: Annotated[Path, typer.Argument(help="white = hole, black = known; the same size")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="PNG to write")] = Path("inpainted.png"),
-    dataset: Annotated[str, typer.Option(help="whose networks")] = "emoji",
+    picture: Annotated[Path, typer.Argument(help="any picture, or a folder of them")],
+    mask: Annotated[
+        Path, typer.Argument(help="white = hole, or transparent; a folder: a mask of each name")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="file to write, its ending the format; a folder's folder"),
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="whose networks; the first of params.yaml if none")
+    ] = None,
     method: Annotated[str, typer.Option(help="a method of params.yaml")] = "rad",
-    seed: Annotated[int, typer.Option(help="of the noise")] = 0,
-    samples: Annotated[int, typer.Option(min=1, help="answers to draw")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="of the noise")] = 0,
+    samples: Annotated[int, typer.Option(min=1, help="answers; several: a contact sheet, too")] = 1,
+    steps: Annotated[int | None, typer.Option(min=1, help="instead of params.yaml's")] = None,
+    crop: Annotated[
+        Literal["auto", "whole", "none"],
+        typer.Option(help="auto: a square around each hole; whole: all of it; none: as it is"),
+    ] = "auto",
+    animate: Annotated[bool, typer.Option("--animate", help="also a GIF of the way there")] = False,
+    threshold: Annotated[
+        int, typer.Option(min=1, max=255, help="grey level of the mask from which it is hole")
+    ] = 128,
+    invert: Annotated[bool, typer.Option("--invert", help="black = hole")] = False,
+    resize_mask: Annotated[
+        bool, typer.Option("--resize-mask", help="bring a mask of another size to the picture's")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="inputs, and results that are there already")
+    ] = False,
+    project: Annotated[Path, typer.Option(help="folder of params.yaml and results/")] = Path(),
 ) -> None:
-    """Fill the white part of MASK in PICTURE."""
-    from radpipe import settings
-    from radpipe.inpaint import inpaint as fill
+    """Fill the white part of MASK in PICTURE, whatever its size; the rest stays as it is."""
+    from radpipe.inpainting.files import Options, command
+    from radpipe.inpainting.fill import load
 
-    written = fill(settings.read(), picture, mask, out, dataset, method, seed, samples)
-    typer.echo("\n".join(str(path) for path in written))
+    options = Options(seed, samples, crop, animate, threshold, invert, resize_mask, overwrite)
+    out = out or Path("inpainted" if picture.is_dir() else "inpainted.png")
+    command(load(method, dataset, steps, project), picture, mask, out, options, typer.echo)
+
+
+@app.command()
+def page(
+    dataset: Annotated[
+        str | None, typer.Option(help="whose networks; the first of params.yaml if none")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="of 127.0.0.1; a free one if none")] = None,
+    project: Annotated[Path, typer.Option(help="folder of params.yaml and results/")] = Path(),
+) -> None:
+    """Serve a page on this machine to paint a hole and watch methods fill it."""
+    from radpipe.inpainting.serve import serve
+
+    serve(project, dataset, port)
 
 
 @app.command()
@@ -76,20 +127,22 @@ def plan(
         list[str] | None,
         typer.Argument(help="result files, receipts or stages; the main table if none"),
     ] = None,
-    gpu: Annotated[str, typer.Option(help="V100, A100, H100, H200, RTX3090, RTX4090")] = "A100",
+    gpu: Annotated[
+        str, typer.Option(help="V100, A100, H100, H200, RTX3090, RTX4090, or cpu")
+    ] = "A100",
     efficiency: Annotated[
-        float, typer.Option(min=0.01, max=1.0, help="share of the GPU's peak that is reached")
-    ] = 0.2,
+        float | None,
+        typer.Option(min=0.01, max=1.0, help="share of the GPU's peak that is reached; else 0.2"),
+    ] = None,
     paper: Annotated[bool, typer.Option("--paper", help="for the paper's data sets")] = False,
 ) -> None:
     """Print what a target costs: jobs, network evaluations, TFLOP, GPU hours, bytes."""
     from radpipe import plan as planning
-    from radpipe import settings
 
-    params = settings.read()
+    settings = params.read()
     if paper:
-        params = planning.paper(params)
-    typer.echo(planning.plan(params, targets or [], gpu, efficiency))
+        settings = planning.paper(settings)
+    typer.echo(planning.plan(settings, targets or [], gpu, efficiency))
 
 
 @app.command()
@@ -121,23 +174,31 @@ def explain(
     dataset: Annotated[str | None, typer.Option(help="where the table has several")] = None,
 ) -> None:
     """Print the chain from one number to its images, networks, settings and checksums."""
-    from radpipe import settings
-    from radpipe.explain import explain as chain
     from radpipe.pipeline import Pipeline
+    from radpipe.verbs.explain import explain as chain
 
-    typer.echo(chain(Pipeline(settings.read()), Path.cwd(), table, method, mask, metric, dataset))
+    typer.echo(chain(Pipeline(params.read()), Path.cwd(), table, method, mask, metric, dataset))
 
 
 @app.command()
 def verify(
-    cores: Annotated[str, typer.Option(help="for Snakemake")] = "all",
+    everything: Annotated[
+        bool, typer.Option("--all", help="every image, score and claim; minutes to hours")
+    ] = False,
+    share: Annotated[int, typer.Option(min=1, help="images of each cell")] = 4,
+    cores: Annotated[str, typer.Option(help="for Snakemake, with --all")] = "all",
 ) -> None:
-    """Compute the main table and the claims again from the networks, and compare."""
-    from radpipe import settings
+    """Make images of the main table again from the networks, and compare."""
     from radpipe.pipeline import Pipeline
-    from radpipe.verify import verify as again
+    from radpipe.verbs import remake
+    from radpipe.verbs import verify as verification
 
-    found = again(Pipeline(settings.read()), Path.cwd(), cores)
+    pipeline, root = Pipeline(params.read()), Path.cwd()
+    found: remake.Verified | verification.Verified
+    if everything:
+        found = remake.remake(pipeline, root, cores)
+    else:
+        found = verification.verify(pipeline, root, share)
     typer.echo(str(found))
     if found.faults:
         raise typer.Exit(1)
@@ -150,25 +211,34 @@ def accept(
     ] = False,
 ) -> None:
     """Keep results made by older code; refuses where a setting changed."""
-    from radpipe import settings
-    from radpipe.accept import accept as stamp
     from radpipe.pipeline import Pipeline
+    from radpipe.verbs.accept import accept as stamp
 
     if not yes:
         raise UserError("nothing was accepted", do="say that you know: radpipe accept --yes")
-    stamped = stamp(Pipeline(settings.read()), Path.cwd())
-    typer.echo("\n".join(stamped))
-    typer.echo(f"{len(stamped)} accepted; now: snakemake --cores 1 --touch all")
+    done = stamp(Pipeline(params.read()), Path.cwd())
+    for path, why in done.refused.items():
+        typer.echo(f"refused   {path}: {why}")
+    typer.echo("\n".join(f"accepted  {path}" for path in done.stamped))
+    typer.echo(f"{len(done.stamped)} accepted; now: snakemake --cores 1 --touch all")
 
 
 @app.command()
 def fetch(
     names: Annotated[list[str], typer.Argument(help="entries of workflow/assets.yaml")],
+    file: Annotated[
+        Path | None, typer.Option("--from", help="a file at hand that is to be the one NAME")
+    ] = None,
 ) -> None:
     """Download files into the cache before they are needed, where there is network."""
-    from radpipe.assets import announce, cache_folder
+    from radpipe.assets import announce, cache_folder, take
     from radpipe.assets import fetch as download
 
+    if file is not None:
+        if len(names) != 1:
+            raise UserError("one file is one download", "--from", "name one")
+        typer.echo(str(take(names[0], file, cache_folder())))
+        return
     announce(names, cache_folder())
     typer.echo("\n".join(str(download(name, cache_folder())) for name in names))
 
@@ -176,7 +246,7 @@ def fetch(
 @app.command()
 def pull() -> None:
     """Fetch cached results where there are any; never overwrites work that is only here."""
-    from radpipe import remote
+    from radpipe.verbs import remote
 
     remote.pull(Path.cwd())
 
@@ -184,10 +254,10 @@ def pull() -> None:
 @app.command()
 def publish() -> None:
     """Put the recorded results into the remote that is part of the repository."""
-    from radpipe import remote, settings
     from radpipe.pipeline import Pipeline
+    from radpipe.verbs import remote
 
-    done = remote.publish(Pipeline(settings.read()), Path.cwd())
+    done = remote.publish(Pipeline(params.read()), Path.cwd())
     typer.echo(
         f"{remote.REMOTE}: {done.objects} files, {done.size / 1e6:.1f} MB "
         f"({done.added} added, {done.removed} removed)\n"
@@ -196,14 +266,43 @@ def publish() -> None:
 
 
 @app.command()
+def dag() -> None:
+    """Print which stage stands on which, as a Mermaid picture."""
+    from radpipe.pipeline import Pipeline
+    from radpipe.verbs.picture import picture
+
+    typer.echo(picture(Pipeline(params.read())))
+
+
+@app.command()
+def readme() -> None:
+    """Bring the tables and the picture in README.md up to date with the results."""
+    from radpipe.pipeline import Pipeline
+    from radpipe.verbs.readme import write
+
+    changed = write(Pipeline(params.read()), Path.cwd())
+    typer.echo(f"changed: {', '.join(changed) or 'nothing'}")
+
+
+@app.command()
+def restore(
+    yes: Annotated[bool, typer.Option("--yes", help="lose results that are only here")] = False,
+) -> None:
+    """Go back to the settings and results of the last commit, from whatever state."""
+    from radpipe.verbs.restore import restore as back
+
+    back(Path.cwd(), yes)
+    typer.echo("settings, tables and results are those of the last commit")
+
+
+@app.command()
 def prune(
     yes: Annotated[bool, typer.Option("--yes", help="remove them")] = False,
 ) -> None:
     """List files under results/ that the settings no longer lead to."""
-    from radpipe import prune as pruning
-    from radpipe import settings
+    from radpipe.verbs import prune as pruning
 
-    found = pruning.orphans(settings.read(), Path.cwd())
+    found = pruning.orphans(params.read(), Path.cwd())
     typer.echo("\n".join(str(path) for path in found) or "no orphans")
     if yes and found:
         pruning.remove(found, Path.cwd())

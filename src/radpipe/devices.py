@@ -6,7 +6,9 @@ import fcntl
 import os
 from pathlib import Path
 
+from radpipe.errors import UserError
 from radpipe.launch import launched
+from radpipe.lazy import torch
 
 
 def claim_gpu(folder: Path, device: str, devices: Path = Path("/dev")) -> int | None:
@@ -39,3 +41,29 @@ def claim_gpu(folder: Path, device: str, devices: Path = Path("/dev")) -> int | 
         os.environ["CUDA_VISIBLE_DEVICES"] = str(number)
         return number  # the handle stays open: the lock is held until the process ends
     return None
+
+
+def resolve_device(wanted: str) -> str:
+    """'auto' is a GPU where there is one; each of several launched processes has its own.
+
+    Raises:
+        UserError: the GPU that is asked for is not there.
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if wanted == "auto":
+        wanted = "cuda" if count else "cpu"
+    if wanted == "cuda" and launched():
+        wanted = f"cuda:{os.environ['LOCAL_RANK']}"
+    number = int(wanted.partition(":")[2] or 0)
+    if wanted != "cpu" and number >= count:
+        raise UserError(
+            f"PyTorch sees {count} GPUs here, so there is no `{wanted}`",
+            "params.yaml, key `resources.device`",
+            "set it to auto or cpu, or run on a machine with that GPU: see radpipe doctor",
+        )
+    return wanted
+
+
+def full_precision(x: torch.Tensor) -> torch.autocast:
+    """No autocast where `x` lies; meta tensors, which only count operations, have none."""
+    return torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False)

@@ -44,11 +44,11 @@ def _bf16() -> str:
 
 
 def _settings(root: Path) -> tuple[str, bool]:
-    from radpipe import settings
+    from radpipe import params
     from radpipe.errors import UserError
 
     try:
-        settings.read(root / settings.PARAMS)
+        params.read(root / params.PARAMS)
     except UserError as error:
         return str(error).splitlines()[0], False
     return "valid", True

@@ -67,18 +67,14 @@ class ImageWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self._ids: set[str] = set()
         self._zip: zipfile.ZipFile | None = None
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> ImageWriter:
-        temporary = self._stack.enter_context(atomic(self.path))
-        with contextlib.ExitStack() as fault:
-            fault.push(self._stack)
-            self._zip = self._stack.enter_context(
-                zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED)
-            )
-            fault.pop_all()
+        with contextlib.ExitStack() as stack:
+            temporary = stack.enter_context(atomic(self.path))
+            self._zip = stack.enter_context(zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED))
+            self._stack = stack.pop_all()
         return self
 
     def add(self, id: str, image: np.ndarray) -> None:
@@ -89,11 +85,10 @@ class ImageWriter:
         """Add bytes that `encode_png` made, here or in another process."""
         if not _NAME.fullmatch(id):
             raise ValueError(f"not a usable image id: {id!r}")
-        if id in self._ids:
-            raise ValueError(f"two images have the id {id!r}")
         if self._zip is None:
             raise ValueError("use ImageWriter in a with statement")
-        self._ids.add(id)
+        if f"{id}.png" in self._zip.NameToInfo:
+            raise ValueError(f"two images have the id {id!r}")
         entry = zipfile.ZipInfo(f"{id}.png", _EPOCH)
         entry.create_system, entry.external_attr = 3, 0o644 << 16
         self._zip.writestr(entry, data)
@@ -113,6 +108,7 @@ class ImageStore:
 
     Attributes:
         ids: names in the order they were written.
+        marks: int64 `[N]`, CRC-32 and length of the PNGs: the same for equal images.
 
     Raises:
         UserError: when the file is missing, cut short or damaged.
@@ -133,6 +129,7 @@ class ImageStore:
         self._index = {id: position for position, id in enumerate(self.ids)}
         self._places = np.array([(e.header_offset, e.file_size, e.CRC) for e in entries], np.int64)
         self._places = self._places.reshape(-1, 3)
+        self.marks = self._places[:, 2] << 31 | self._places[:, 1]
         self._file = self.path.open("rb")
 
     def __len__(self) -> int:

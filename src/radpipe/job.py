@@ -1,140 +1,111 @@
-"""What one stage is given, and the receipt of what it made.
-
-A job is a *slice*: the stage's wildcards, the settings that it may see, a digest of its code
-and the digests of the slices upstream. A receipt repeats the slice and adds the checksum of
-every file made. Receipts are small, deterministic (no times), and are the edges of the DAG.
-"""
+"""One run of one stage: what it is given, and the receipt of what it made."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from radpipe.errors import UserError
-from radpipe.files import sha256, write_json
-from radpipe.settings import Resources, Section, section
+from radpipe.files import sha256
+from radpipe.method import Method
+from radpipe.receipts import Folder, Receipt, Upstream, canonical, digest
+from radpipe.section import Section, section
+from radpipe.settings import Resources
 
 S = TypeVar("S", bound=Section)
-# Bytes up to which a file's checksum is compared whenever it is used. The larger ones are training
-# images, and an image store holds every image it reads against a checksum of its own.
-COMPARED = 4 << 30
-
-
-def canonical(value: Any) -> str:
-    """The one JSON text of a value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-
-def digest(text: str) -> str:
-    """Short identity of a canonical text."""
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
-
-
-@dataclass(frozen=True)
-class Folder:
-    """The results of one target: where they lie and the receipt that vouches for them."""
-
-    path: Path
-    receipt: Path
-
-    def file(self, name: str, verify: bool = True) -> Path:
-        """A file of the target, its checksum (above `COMPARED`: its size) compared with the
-        receipt's.
-
-        Raises:
-            UserError: the file is missing or differs from what its stage wrote.
-        """
-        path = self.path / name
-        if not self.receipt.is_file():
-            raise UserError(
-                "a result is missing", str(self.receipt), "run: snakemake --cores all all"
-            )
-        entry = json.loads(self.receipt.read_text())["files"].get(name)
-        if entry is None:
-            raise UserError(f"the receipt does not name {name}", str(self.receipt))
-        if not path.is_file():
-            do = f"type: dvc checkout; if it is not there then: snakemake --cores all {path}"
-            raise UserError("a result is missing", str(path), do)
-        small = entry["bytes"] <= COMPARED
-        if verify and (
-            path.stat().st_size != entry["bytes"] or (small and sha256(path) != entry["sha256"])
-        ):
-            raise UserError(
-                "the file is damaged: its checksum is not the one in its receipt",
-                str(path),
-                "delete it, then type: dvc checkout, or: snakemake --cores all",
-            )
-        return path
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run of one stage."""
+    """One run of one stage.
 
-    stage: str
-    wildcards: dict[str, str]
-    settings: dict[str, Any]
-    upstream: dict[str, dict[str, Any]]
-    text: str
+    Attributes:
+        slice: all that it may see.
+        root: the repository, to which all paths of the slice are relative.
+        resources: how the machine is used.
+        threads: CPU threads granted.
+    """
+
+    slice: Mapping[str, Any]
     root: Path
-    out: Path
-    receipt: Path
     resources: Resources
     threads: int = 1
 
     @classmethod
-    def from_slice(cls, text: str, root: Path, resources: Resources, threads: int = 1) -> Job:
-        """Read a slice's canonical JSON.
+    def read(cls, path: Path, root: Path, resources: Resources, threads: int = 1) -> Job:
+        """The job of a slice's file.
 
-        Args:
-            text: the slice.
-            root: the repository, to which all paths of the slice are relative.
-            resources: how the machine is used.
-            threads: CPU threads granted.
+        Raises:
+            UserError: there is no such file, or it is none.
         """
-        raw = json.loads(text)
-        return cls(
-            stage=raw["stage"],
-            wildcards=raw["wildcards"],
-            settings=raw["settings"],
-            upstream=raw["upstream"],
-            text=canonical(raw),
-            root=root,
-            out=root / raw["folder"],
-            receipt=root / raw["receipt"],
-            resources=resources,
-            threads=threads,
-        )
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise UserError(
+                "this is not the slice of a job", str(path), "run: snakemake --cores all all"
+            ) from None
+        return cls(raw, root, resources, threads)
+
+    @property
+    def stage(self) -> str:
+        """Its name."""
+        return str(self.slice["stage"])
+
+    @property
+    def wildcards(self) -> Mapping[str, str]:
+        """Of its target."""
+        found: Mapping[str, str] = self.slice["wildcards"]
+        return found
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings that it may see, by dotted key; its data set's without the data set."""
+        found: Mapping[str, Any] = self.slice["settings"]
+        return found
+
+    @property
+    def method(self) -> Method:
+        """The method of its cell."""
+        return Method.parse(self.wildcards["method"])
+
+    @property
+    def out(self) -> Path:
+        """Folder of its results."""
+        return self.root / self.slice["folder"]
+
+    @property
+    def receipt(self) -> Path:
+        """Where its receipt goes."""
+        return self.root / self.slice["receipt"]
 
     @property
     def digest(self) -> str:
         """Identity of the slice."""
-        return digest(self.text)
+        return digest(canonical(self.slice))
 
     def section(self, key: str, model: type[S]) -> S:
         """A part of the slice's settings, typed."""
-        parsed: S = section(model, self.settings[key], key)
-        return parsed
+        return section(model, self.settings[key], key)
 
-    def folders(self, stage: str, **wildcards: str) -> list[Folder]:
+    def folders(self, stage: str, **wildcards: str) -> list[Upstream]:
         """Results upstream of one stage, in slice order, restricted by wildcards.
 
         Shards come in the order of their numbers, so that what they hold together keeps its
         place whatever the number of shards.
         """
         found = [
-            entry
-            for entry in self.upstream.values()
-            if entry["stage"] == stage and wildcards.items() <= entry["wildcards"].items()
-        ]
-        found.sort(key=lambda entry: int(entry["wildcards"].get("shard", 0)))
-        return [Folder(self.root / e["folder"], self.root / e["receipt"]) for e in found]
+            Upstream(self.root / e["folder"], self.root / e["receipt"],
+                     e["stage"], e["wildcards"], e["slice"])
+            for e in self.slice["upstream"].values()
+            if e["stage"] == stage and wildcards.items() <= e["wildcards"].items()
+        ]  # fmt: skip
+        return sorted(found, key=lambda result: int(result.wildcards.get("shard", 0)))
 
-    def folder(self, stage: str, **wildcards: str) -> Folder:
+    def folder(self, stage: str, **wildcards: str) -> Upstream:
         """The one result upstream of a stage."""
         (found,) = self.folders(stage, **wildcards)
         return found
@@ -144,6 +115,22 @@ class Job:
         """Where unfinished work of exactly this slice is kept; removed on success."""
         return self.root / ".radpipe" / "resume" / self.digest
 
+    def require_current(self) -> None:
+        """Refuse results upstream that are not those of the slice.
+
+        Raises:
+            UserError: one was made with other settings or code.
+        """
+        for entry in self.slice["upstream"].values():
+            path = self.root / entry["receipt"]
+            found = Receipt.read(path)
+            if found is not None and found.digest != entry["slice"]:
+                raise UserError(
+                    "what this stands on is of other settings or other code",
+                    str(path),
+                    "settings were edited during a run: type the same command again",
+                )
+
     def finish(self, *files: str, **facts: Any) -> None:
         """Write the receipt: the last act of a stage.
 
@@ -152,11 +139,11 @@ class Job:
             facts: deterministic facts worth keeping (counts, network evaluations, weights used).
         """
         entries = {
-            name: {
-                "sha256": sha256(self.out / name),
-                "bytes": (self.out / name).stat().st_size,
-            }
+            name: {"sha256": sha256(self.out / name), "bytes": (self.out / name).stat().st_size}
             for name in files
         }
-        write_json(self.receipt, {"slice": json.loads(self.text), "files": entries, "facts": facts})
+        Receipt(self.slice, entries, facts).write(self.receipt)
         shutil.rmtree(self.resume, ignore_errors=True)
+
+
+__all__ = ["Folder", "Job"]

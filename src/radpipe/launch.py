@@ -14,11 +14,14 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from radpipe.errors import UserError
-from radpipe.settings import Resources
 
+if TYPE_CHECKING:
+    from radpipe.settings import Resources
+
+TRAIN = "train"  # as `settings.TRAIN`; this module is below the settings
 TRAININGS = frozenset({"base", "rad"})
 
 
@@ -67,20 +70,19 @@ def command(
     return [*step, "--ntasks-per-node=1", *shell, *options, *meet, *arguments]
 
 
-def trains(stage: str, settings: Mapping[str, Any]) -> bool:
-    """Whether a job is a training of many processes; a base network that is fetched is not."""
-    return stage in TRAININGS and settings.get("base", "train") == "train"
+def trains(slice: Mapping[str, Any]) -> bool:
+    """Whether a job is a training of many processes; a network that is fetched is not."""
+    return slice["stage"] in TRAININGS and slice["settings"]["source"] == TRAIN
 
 
-def relaunch(stage: str, settings: Mapping[str, Any], resources: Resources) -> None:
+def relaunch(slice: Mapping[str, Any], resources: Resources) -> None:
     """Become the launcher of many processes, if the job and the settings ask for that.
 
     Args:
-        stage: of the job.
-        settings: of the job's slice.
+        slice: of the job.
         resources: how the machine is used.
     """
-    if trains(stage, settings) and resources.processes > 1 and not launched():
+    if trains(slice) and resources.processes > 1 and not launched():
         arguments = ["-m", "radpipe.cli", *sys.argv[1:]]
         call = command(arguments, resources)
         sys.stdout.flush()

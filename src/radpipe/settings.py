@@ -2,44 +2,25 @@
 
 Unknown keys are refused with the nearest valid name. A data set may name `overrides`:
 sets of changed values (section `overrides` of params.yaml) that hold for that data set
-only, so that one file carries the small default run and the paper's.
+only, so that one file carries the small default run and the paper's. `radpipe.params`
+reads the file and holds it to what spans sections.
 """
 
 from __future__ import annotations
 
 import copy
-import json
-import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from radpipe.errors import UserError, nearest
+from radpipe import inpainters, masks
+from radpipe.errors import UserError
+from radpipe.method import Method
+from radpipe.models.adm_config import AdmConfig
+from radpipe.section import PARAMS, Section, section
 
-PARAMS = Path("params.yaml")
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with the numbers of YAML 1.2: 1e-4 and 5e-05, which `dvc exp run -S` writes, too."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: list(found) for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
-
-
-class Section(BaseModel):
-    """A part of params.yaml: frozen, strict types, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+TRAIN = "train"  # weights that are trained here, not an asset
 
 
 class Run(Section):
@@ -61,6 +42,19 @@ class Model(Section):
     head_channels: int = Field(ge=1, description="channels per attention head")
     dropout: float = Field(ge=0, lt=1)
 
+    def at(self, size: int) -> AdmConfig:
+        """The architecture for images of a side, pixels; attention sides become factors."""
+        return AdmConfig(
+            image_size=size,
+            model_channels=self.channels,
+            num_res_blocks=self.res_blocks,
+            channel_mult=self.channel_mult,
+            attention_resolutions=tuple(size // side for side in self.attention),
+            num_head_channels=self.head_channels,
+            resblock_updown=True,
+            dropout=self.dropout,
+        )
+
 
 class Dataset(Section):
     """One data set: images, network and where its base weights come from."""
@@ -69,6 +63,9 @@ class Dataset(Section):
     reader: str = Field(default="", description="a file of data/; empty: the entry's own name")
     overrides: tuple[str, ...] = Field(default=(), description="entries of `overrides`")
     base: str = Field(description="'train', or the name of an asset of workflow/assets.yaml")
+    rad: str = Field(
+        default="train", description="the same for RAD's network; ablations always train theirs"
+    )
     model: Model
     data: dict[str, Any] = Field(default_factory=dict, description="the data set's own settings")
 
@@ -85,6 +82,16 @@ class Masks(Section):
     """Settings of all masks."""
 
     training: MaskBank
+    lama_limit: float | None = Field(
+        ge=0.1,
+        le=1,
+        description="largest share of the image that a hole of the families wide and narrow has; "
+        "larger ones are drawn again; null: no rule",
+    )
+
+    def limit(self, family: str) -> float | None:
+        """The limit that holds for a family: none where LaMa's rule does not apply to it."""
+        return masks.limit_of(family, self.lama_limit)
 
 
 class Optimisation(Section):
@@ -210,10 +217,9 @@ class Resources(Section):
     )
     memory_mb: dict[str, Annotated[int, Field(ge=1)]] = Field(description="cluster memory per rule")
 
-    def shards(self, method: str) -> int:
+    def shards(self, method: Method) -> int:
         """Sampling jobs per cell of a method; its variants' are the same."""
-        name = method.partition("@")[0]
-        return self.sample_shards.get(name, self.sample_shards["default"])
+        return self.sample_shards.get(method.name, self.sample_shards["default"])
 
 
 class Settings(Section):
@@ -245,7 +251,7 @@ class Settings(Section):
                 _override(raw, name, key, value)
         for key, value in (changes or {}).items():
             put(raw, key, value)
-        return parse(raw, f"{PARAMS} (data set {dataset})", resolved=True)
+        return section(Settings, raw, "", f"{PARAMS} (data set {dataset})")
 
     def reader(self, dataset: str) -> str:
         """The file of data/ that reads a data set."""
@@ -253,9 +259,17 @@ class Settings(Section):
 
     def inpainter(self, name: str) -> Section:
         """Settings of one inpainter, checked by its own model; missing keys take its defaults."""
-        from radpipe.inpainters import load
+        model = inpainters.load(name).Settings
+        return section(model, self.inpainters.get(name, {}), f"inpainters.{name}")
 
-        return section(load(name).Settings, self.inpainters.get(name, {}), f"inpainters.{name}")
+    def source(self, stage: str, dataset: str) -> str:
+        """Where the network of a stage comes from: `TRAIN`, or the name of an asset."""
+        sources = {
+            "base": self.datasets[dataset].base,
+            "rad": self.datasets[dataset].rad,
+            "lama": self.training.lama.weights,
+        }
+        return sources[stage]
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -291,93 +305,3 @@ def get(tree: Any, key: str) -> Any:
     for part in key.split("."):
         tree = tree[part]
     return tree
-
-
-def section(model: type[Section], raw: Any, key: str, file: str = str(PARAMS)) -> Any:
-    """Parse a part of the settings; every fault becomes one message.
-
-    JSON mode keeps strict types and still reads YAML's lists as tuples.
-    """
-    try:
-        return model.model_validate_json(json.dumps(raw))
-    except ValidationError as error:
-        raise UserError(*_explain(error, model, raw, key, file)) from None
-
-
-def parse(raw: Any, file: str = str(PARAMS), resolved: bool = False) -> Settings:
-    """A raw mapping -> Settings, with the checks that span sections.
-
-    Args:
-        raw: as read from YAML.
-        file: what messages call it.
-        resolved: these settings come from `Settings.resolve`: overrides are applied already.
-    """
-    if not isinstance(raw, dict):
-        raise UserError(
-            "the settings are not a mapping", file, "restore it: git checkout -- " + file
-        )
-    settings: Settings = section(Settings, raw, "", file)
-    from radpipe.settings_checks import check
-
-    check(settings, file, resolved)
-    return settings
-
-
-def read(path: Path = PARAMS) -> Settings:
-    """Read and check params.yaml.
-
-    Raises:
-        UserError: naming the key, what is allowed and what to type.
-    """
-    if not path.is_file():
-        raise UserError("there is no settings file", str(path), "run from the repository's root")
-    try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except yaml.YAMLError as error:
-        raise UserError(f"not valid YAML: {' '.join(str(error).split())}", str(path)) from None
-    return parse(raw, str(path))
-
-
-def _explain(
-    error: ValidationError, model: type[Section], raw: Any, key: str, file: str
-) -> tuple[str, str, str]:
-    """(what, where, do) of the first fault of a validation."""
-    fault = error.errors()[0]
-    path = ".".join([*([key] if key else []), *(str(part) for part in fault["loc"])])
-    where = f"{file}, key `{path}`"
-    given = fault["input"]
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if fault["type"] == "extra_forbidden":
-        known = _names(model, fault["loc"][:-1])
-        meant = nearest(str(fault["loc"][-1]), known)
-        do = f"did you mean `{meant}`?" if meant else f"allowed here: {', '.join(known)}"
-        return f"unknown setting `{fault['loc'][-1]}`{more}", where, do
-    if fault["type"] == "missing":
-        return f"a setting is missing{more}", where, f"add `{fault['loc'][-1]}:` there"
-    what = f"{json.dumps(given)} is not allowed: {fault['msg'][0].lower()}{fault['msg'][1:]}{more}"
-    do = "put a value of that kind there"
-    if isinstance(given, str) and fault["type"] in {"float_type", "int_type"}:
-        do = _number_hint(given)
-    if isinstance(given, bool):
-        do = "YAML reads yes, no, on and off as true and false: quote the word"
-    return what, where, do
-
-
-def _number_hint(given: str) -> str:
-    """A number in quotes is a word."""
-    try:
-        float(given)
-    except ValueError:
-        return "write a number"
-    return f"write {given} without quotes"
-
-
-def _names(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """The keys that are valid at a path of nested models."""
-    current: Any = model
-    for part in path:
-        fields = getattr(current, "model_fields", {})
-        annotation = fields[part].annotation if part in fields else None
-        args: tuple[Any, ...] = getattr(annotation, "__args__", ())
-        current = args[1] if len(args) == 2 else annotation or current
-    return list(getattr(current, "model_fields", {}))

@@ -6,6 +6,8 @@ import csv
 import hashlib
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,9 +18,11 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from radpipe.data import _large, folder, images, load, names
+from radpipe import plugins
+from radpipe import shards as hub
+from radpipe.data import fingerprint, folder, images, load
 from radpipe.data import parquet as shards
-from radpipe.data.images import SPLITS, convert, decode, held_out, square
+from radpipe.data.images import SPLITS, convert, deal, decode, held_out, square
 from radpipe.errors import UserError
 from radpipe.imagestore import ImageStore
 
@@ -69,7 +73,7 @@ def test_shards_become_splits(paths: list[Path], tmp_path: Path) -> None:
     source = shards.source(paths, "image", "lic", "who")
     assert source.counts == [40, 3, 17]
     split = held_out(60, 5, 6, 42)
-    convert(source, split, 16, tmp_path / "out", tmp_path / "work", workers=1)
+    convert(source, 5, 6, 42, 16, tmp_path / "out", tmp_path / "work", 1)
     listed = rows(tmp_path / "out")
     assert [row["id"] for row in listed] == [f"{i:08d}" for i in range(60)]
     assert [SPLITS.index(row["split"]) for row in listed] == split.tolist()
@@ -89,7 +93,7 @@ def test_shards_become_splits(paths: list[Path], tmp_path: Path) -> None:
 def test_the_number_of_processes_changes_no_byte(paths: list[Path], tmp_path: Path) -> None:
     source = shards.source(paths, "image", "lic", "who")
     for workers in (1, 2):
-        convert(source, held_out(60, 5, 6, 42), 16, tmp_path / f"{workers}", tmp_path, workers)
+        convert(source, 5, 6, 42, 16, tmp_path / f"{workers}", tmp_path, workers)
     for name in ("train.zip", "val.zip", "test.zip", "manifest.csv"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
@@ -98,7 +102,6 @@ def test_a_killed_conversion_goes_on_with_what_is_left(
     paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = shards.source(paths, "image", "", "")
-    split = held_out(60, 5, 6, 42)
     original, done = images._convert_part, []
 
     def killed(*job: object) -> int:
@@ -109,12 +112,12 @@ def test_a_killed_conversion_goes_on_with_what_is_left(
 
     monkeypatch.setattr(images, "_convert_part", killed)
     with pytest.raises(KeyboardInterrupt):
-        convert(source, split, 16, tmp_path / "out", tmp_path / "work", workers=1)
+        convert(source, 5, 6, 42, 16, tmp_path / "out", tmp_path / "work", 1)
     assert not (tmp_path / "out").exists()
     monkeypatch.setattr(
         images, "_convert_part", lambda *job: done.append(job[-1]) or original(*job)
     )
-    convert(source, split, 16, tmp_path / "out", tmp_path / "work", workers=1)
+    convert(source, 5, 6, 42, 16, tmp_path / "out", tmp_path / "work", 1)
     assert done == [0, 1, 2]
     assert len(rows(tmp_path / "out")) == 60
 
@@ -144,7 +147,7 @@ def test_a_malformed_row_is_named(tmp_path: Path, workers: int) -> None:
     ]
     source = shards.source(paths, "image", "", "")
     with pytest.raises(UserError, match=r"malformed(.|\n)*b\.parquet, row 1"):
-        convert(source, held_out(5, 1, 1, 0), 16, tmp_path / "out", tmp_path / "work", workers)
+        convert(source, 1, 1, 0, 16, tmp_path / "out", tmp_path / "work", workers)
     assert not (tmp_path / "out").exists()
 
 
@@ -173,6 +176,16 @@ def test_held_out_is_a_seeded_partition() -> None:
     assert (split != held_out(1000, 100, 150, 43)).any()
     with pytest.raises(UserError, match="cannot be held out"):
         held_out(10, 5, 5, 0)
+
+
+def test_copies_are_dealt_as_one_picture() -> None:
+    marks = np.array([70, 10, 50, 10, 20, 70, 70, 60])
+    split = deal(marks, 1, 2, 3)
+    different = held_out(5, 1, 2, 3)  # of 70, 10, 50, 20, 60: as they come
+    np.testing.assert_array_equal(split, different[[0, 1, 2, 1, 3, 0, 0, 4]])
+    np.testing.assert_array_equal(deal(np.arange(50)[::-1], 5, 6, 42), held_out(50, 5, 6, 42))
+    with pytest.raises(UserError, match="cannot be held out of 5"):
+        deal(marks, 2, 3, 0)
 
 
 @pytest.mark.parametrize("shape", [(256, 256), (300, 256), (256, 411)])
@@ -237,6 +250,63 @@ def test_a_missing_or_empty_folder_is_refused(tmp_path: Path) -> None:
         folder.pictures(tmp_path, "", "")
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_identical_pictures_are_in_one_split(pictures: Path, tmp_path: Path, seed: int) -> None:
+    for i in range(6):
+        (pictures / f"copy {i}.png").write_bytes(encoded(0))
+        with Image.open(pictures / "set0" / "photo 2.png") as image:  # the same pixels
+            image.save(pictures / f"other {i}.tiff" if i % 2 else pictures / f"other {i}.bmp")
+    module = load("folder")
+    module.prepare(module.Settings(folder=str(pictures)), 16, seed, tmp_path / "out", tmp_path)
+    sides: dict[str, set[str]] = {}
+    for row in rows(tmp_path / "out"):
+        sides.setdefault(row["sha256"], set()).add(row["split"])
+    assert len(rows(tmp_path / "out")) == 26
+    assert len(sides) == 14
+    assert all(len(splits) == 1 for splits in sides.values())
+
+
+def test_what_is_no_readable_picture_is_skipped_and_counted(
+    pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a.heic", "b.HEIC", "README"):
+        (pictures / name).write_bytes(b"no picture")
+    (pictures / "dead.png").symlink_to(pictures / "gone.png")
+    (pictures / "loop.png").symlink_to(pictures / "loop.png")
+    (pictures / "live.png").symlink_to(pictures / "set0" / "photo 0.png")
+    (pictures / "x.png").mkdir()
+    (pictures / "x.png" / "inside.png").write_bytes(encoded(30))
+    source = folder.pictures(pictures, "", "")
+    assert "skipped 2 .heic, 1 .txt, 2 unreadable .png, 1 without suffix;" in caplog.text
+    ids = [picture.id for part in source.parts for picture in source.read(part)]
+    assert len(ids) == sum(source.counts) == 16
+    assert {"x.png+inside.png", "live.png"} <= set(ids)
+
+
+def test_the_fingerprint_is_of_the_pictures(pictures: Path) -> None:
+    settings = load("folder").Settings(folder=str(pictures))
+    seen = [fingerprint(settings)]
+    assert fingerprint(settings) == seen[0]
+    (pictures / "notes.txt").write_text("other notes")
+    (pictures / "new.heic").write_bytes(b"no picture")
+    assert fingerprint(settings) == seen[0]
+
+    def changed() -> bool:
+        seen.append(fingerprint(settings))
+        return len(set(seen)) == len(seen)
+
+    (pictures / "new.png").write_bytes(encoded(0))  # one more, one less: the same number and bytes
+    (pictures / "set0" / "photo 0.png").unlink()
+    assert changed()
+    (pictures / "new.png").rename(pictures / "newer.png")
+    assert changed()
+    (pictures / "newer.png").write_bytes(encoded(1))
+    assert changed()
+    assert fingerprint(load("ffhq").Settings(folder=str(pictures))) == seen[-1]
+    assert fingerprint(load("ffhq").Settings()) == fingerprint(load("emoji").Settings()) == ""
+    assert fingerprint(load("folder").Settings(folder="/no/such/folder")) == "missing"
+
+
 def test_ids_of_different_paths_differ() -> None:
     paths = ["a/b.png", "a+b.png", "a-b.png", "a b.png", "a/.b.png", "a-2f-b.png", "ä.png", "a.png"]
     ids = [folder.identify(path) for path in paths]
@@ -255,8 +325,7 @@ def test_the_papers_data_sets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     module, wanted = load(name), []
-    monkeypatch.setattr(images.os, "sched_getaffinity", lambda process: {0})
-    monkeypatch.setattr(_large, "fetch_shards", lambda n, cache: wanted.append(n) or paths)
+    monkeypatch.setattr(hub, "fetch_shards", lambda n, cache: wanted.append(n) or paths)
     place = {"local shards": paths[0].parent, "local images": pictures}.get(kind)
     settings = module.Settings(folder=place and str(place), val=2, test=3)
     module.prepare(settings, 16, 7, tmp_path / "out", tmp_path / "cache")
@@ -271,10 +340,20 @@ def test_the_papers_split_is_the_default() -> None:
 
 
 def test_settings_are_strict_and_names_checked() -> None:
-    assert set(names()) >= {"emoji", "ffhq", "lsun_bedroom", "imagenet", "folder"}
+    large = {"ffhq", "lsun_bedroom", "imagenet"}
+    assert set(plugins.names("data")) >= {"emoji", "dicebear", "folder"} | large
     with pytest.raises(ValidationError):
         load("ffhq").Settings(val="1000")
     with pytest.raises(ValidationError):
         load("emoji").Settings(eval_images=3)
     with pytest.raises(UserError, match="did you mean `ffhq`"):
         load("fhq")
+
+
+def test_reading_the_settings_of_all_data_sets_imports_nothing_heavy() -> None:
+    heavy = {"torch", "cv2", "scipy", "skimage", "pandas", "pyarrow", "dicebear", "resvg_py"}
+    code = "import sys; from radpipe import data, plugins; "
+    code += "[data.load(n) for n in plugins.names('data')]; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "radpipe.data.dicebear" in run.stdout.split()
+    assert not heavy & set(run.stdout.split())

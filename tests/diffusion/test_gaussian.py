@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from radpipe.diffusion.gaussian import GaussianDenoiser, conditional
+from radpipe.diffusion.levels import Level
 from radpipe.diffusion.process import x0_from_eps
 from radpipe.diffusion.schedule import TwoPhaseSchedule
-from radpipe.diffusion.solvers import Level
 
 S = TwoPhaseSchedule()
 

@@ -15,12 +15,6 @@ def test_an_image_gets_the_same_numbers_in_any_batch() -> None:
     assert not torch.equal(first, second)
 
 
-def test_integers_cover_their_range_and_belong_to_the_image() -> None:
-    drawn = torch.stack([PerImageNoise([seed]).integers(3, 6)[0] for seed in range(60)])
-    assert sorted(drawn.unique().tolist()) == [3, 4, 5]
-    assert torch.equal(PerImageNoise(range(60)).integers(3, 6), drawn)
-
-
 def test_numbers_take_dtype_and_moments() -> None:
     x = PerImageNoise([0]).normal(torch.empty(1, 3, 100, 100, dtype=torch.float64))
     assert x.dtype == torch.float64

@@ -7,22 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from radpipe.diffusion.levels import Level, LevelPath, spaced_levels
 from radpipe.diffusion.noise import PerImageNoise
 from radpipe.diffusion.process import posterior, x0_from_eps
+from radpipe.diffusion.reverse import KnownRegion, reverse
 from radpipe.diffusion.schedule import TwoPhaseSchedule
-from radpipe.diffusion.solvers import (
-    Ancestral,
-    Ddim,
-    DpmSolver2M,
-    KnownRegion,
-    Level,
-    LevelPath,
-    Prediction,
-    Update,
-    reverse,
-    spaced_levels,
-)
-from radpipe.errors import UserError
+from radpipe.diffusion.solvers import Ancestral, Ddim, DpmSolver2M, Prediction, Update
 
 S = TwoPhaseSchedule()
 RULES: dict[str, Callable[[], Update]] = {
@@ -55,36 +45,6 @@ def draw(*shape: int, seed: int = 0) -> Tensor:
 
 def scalar_levels(*times: int) -> LevelPath:
     return LevelPath(S, times)
-
-
-# Paths
-
-
-def test_spacings() -> None:
-    assert spaced_levels(S, 100, "trailing") == [*range(1000, 0, -10), 0]
-    assert spaced_levels(S, 100, "leading") == [*range(991, 0, -10), 0]
-    assert spaced_levels(S, 4, "linspace") == [1000, 667, 334, 1, 0]
-    every = [*range(1000, -1, -1)]
-    for spacing in ("trailing", "leading", "linspace", "logsnr"):
-        assert spaced_levels(S, 1000, spacing) == every
-        for steps in (1, 2, 7, 25, 333, 999):
-            levels = spaced_levels(S, steps, spacing)
-            assert len(levels) == steps + 1 and levels[-1] == 0 and levels[0] <= 1000
-            assert levels == sorted(set(levels), reverse=True)
-
-
-def test_log_snr_strides_are_equal_where_levels_are_dense() -> None:
-    levels = spaced_levels(S, 11, "logsnr")
-    assert levels[0] == 1000 and levels[-2:] == [1, 0]
-    a = S.alpha_bar_scalar[levels[:6]]
-    strides = (a / (1 - a)).log().diff()
-    assert torch.allclose(strides, strides.mean().expand(5), rtol=0.02)
-
-
-@pytest.mark.parametrize("steps", [0, 1001])
-def test_impossible_steps_are_a_users_error(steps: int) -> None:
-    with pytest.raises(UserError, match=r"1\.\.1000"):
-        spaced_levels(S, steps)
 
 
 # Gaussian data: the law of the samples, exactly
@@ -249,9 +209,9 @@ def test_path_may_go_up_and_hooks_run_in_order() -> None:
             assert not torch.is_grad_enabled()
             return super().denoise(denoiser, x, now)
 
-        def after(self, x_next, x, pred, now, next, noise):
-            log.append(f"after {next.t}")
-            return x_next
+        def after(self, x, now, noise):
+            log.append(f"after {now.t}")
+            return x
 
         def renoise(self, x, now, next, noise):
             log.append(f"up {now.t} {next.t}")
@@ -261,16 +221,11 @@ def test_path_may_go_up_and_hooks_run_in_order() -> None:
             log.append("finish")
             return x
 
-    steps: list[int] = []
-    levels = scalar_levels(20, 10, 20, 0)
-    reverse(
-        Wavy(), draw(1, 3, 2, 2), levels, Ddim(), Rule(), noise(), lambda: steps.append(len(log))
-    )
+    reverse(Wavy(), draw(1, 3, 2, 2), scalar_levels(20, 10, 20, 0), Ddim(), Rule(), noise())
     assert log == [
         *("before 20", "denoise 20", "after 10", "up 10 20"),
         *("before 20", "denoise 20", "after 0", "finish"),
     ]
-    assert steps == [3, 7]  # once per evaluation
 
 
 def test_renoising_keeps_the_marginal(law) -> None:

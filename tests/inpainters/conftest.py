@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from radpipe.diffusion.levels import Level
 from radpipe.diffusion.noise import PerImageNoise
 from radpipe.diffusion.schedule import TwoPhaseSchedule
-from radpipe.diffusion.solvers import Level, Prediction
+from radpipe.diffusion.solvers import Prediction
 from radpipe.inpainters import load
 from radpipe.inpainters.base import Inpainter
 

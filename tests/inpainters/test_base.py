@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,18 +13,14 @@ from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.errors import UserError
 from radpipe.inpainters import load
 from radpipe.inpainters.base import Inpainter, run_batch, to_network, to_pixels
-from radpipe.inpainters.rad import Rad, RadSettings
-from radpipe.settings import Section
-
-
-class Nothing(Section):
-    """No settings."""
+from radpipe.inpainters.rad import Rad
+from radpipe.section import Section
 
 
 class Filler(Inpainter):
     """Fills the hole with the model's image; can run out of memory or break known pixels."""
 
-    citation, rule, requires, Settings = "", "", "base", Nothing
+    requires = "base"
     capacity = 100
     message = "CUDA out of memory. Tried to allocate 2 GiB"
     damage = 0.0
@@ -33,23 +28,17 @@ class Filler(Inpainter):
     def planned_evaluations(self) -> int:
         return 2
 
-    def inpaint(
-        self,
-        known: Tensor,
-        hole: Tensor,
-        noise: PerImageNoise,
-        on_step: Callable[[], None] | None = None,
-    ) -> Tensor:
-        self.counted_model(known)
+    def inpaint(self, known: Tensor, hole: Tensor, noise: PerImageNoise) -> Tensor:
+        self.model(known)
         if len(known) > self.capacity:
             raise RuntimeError(self.message)
-        self.counted_model(known)
+        self.model(known)
         assert (known[hole.expand_as(known)] == 0).all()
         return torch.where(hole, 0.5 * noise.normal(known), known + self.damage)
 
 
 def filler(**changes: Any) -> Filler:
-    made = Filler(Nothing(), lambda x: x, TwoPhaseSchedule())
+    made = Filler(Section(), lambda x: x, TwoPhaseSchedule())
     for name, value in changes.items():
         setattr(made, name, value)
     return made
@@ -116,7 +105,7 @@ def test_a_changed_known_pixel_and_a_nan_are_refused(images, mixed_holes) -> Non
 
 def test_missing_model_is_refused() -> None:
     with pytest.raises(TypeError, match="requires model rad"):
-        Rad(RadSettings(), None, TwoPhaseSchedule())
+        Rad(Rad.Settings(), None, TwoPhaseSchedule())
 
 
 def test_load_finds_methods_by_file_and_suggests_names() -> None:

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from radpipe.diffusion.levels import Level, LevelPath, spaced_levels
 from radpipe.diffusion.noise import PerImageNoise
 from radpipe.diffusion.schedule import TwoPhaseSchedule
-from radpipe.diffusion.solvers import Level, LevelPath, Prediction, spaced_levels
+from radpipe.diffusion.solvers import Prediction
 from radpipe.inpainters.base import Inpainter
 from radpipe.inpainters.ddrm import SpectralUpdate
 from radpipe.torchvision_compat import ensure_torchvision

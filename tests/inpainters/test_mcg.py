@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from radpipe.diffusion.levels import Level, LevelPath
 from radpipe.diffusion.process import x0_from_eps
 from radpipe.diffusion.schedule import TwoPhaseSchedule
-from radpipe.diffusion.solvers import Level, LevelPath, Prediction
+from radpipe.diffusion.solvers import Prediction
 from radpipe.inpainters.mcg import ManifoldGradient
 
 
@@ -58,7 +59,7 @@ def test_the_gradient_is_that_of_the_norm_of_the_known_residual(toy: SimpleNames
         bump[(slice(None), *index)] = 1e-5
         slope = (norms(x + bump) - norms(x - bump)) / 2e-5
         torch.testing.assert_close(
-            rule._gradient[(slice(None), *index)], slope, rtol=1e-6, atol=1e-8
+            rule.gradient[(slice(None), *index)], slope, rtol=1e-6, atol=1e-8
         )
 
 
@@ -70,8 +71,8 @@ def test_the_step_moves_the_hole_only_and_downhill(toy: SimpleNamespace) -> None
     results = []
     for step in (0.0, 1.0):
         rule = ManifoldGradient(known, hole, step, clip=False)
-        pred = rule.denoise(toy.Mixing(), x, now)
-        results.append((rule.after(x, x, pred, now, next, noise), rule._gradient))
+        rule.denoise(toy.Mixing(), x, now)
+        results.append((rule.after(x, next, noise), rule.gradient))
     (plain, gradient), (moved, _) = results
     expected = torch.where(hole, -gradient, torch.zeros_like(gradient))
     torch.testing.assert_close(moved - plain, expected, atol=1e-6, rtol=1e-5)
@@ -85,7 +86,7 @@ def test_clipped_pixels_pull_at_nothing(toy: SimpleNamespace) -> None:
     for clip, is_zero in ((True, True), (False, False)):
         rule = ManifoldGradient(torch.zeros_like(x), hole, 1.0, clip)
         rule.denoise(toy.Mixing(), x, now)
-        assert bool((rule._gradient == 0).all()) is is_zero
+        assert bool((rule.gradient == 0).all()) is is_zero
 
 
 def test_a_perfect_fit_has_a_finite_gradient(toy: SimpleNamespace) -> None:
@@ -94,7 +95,7 @@ def test_a_perfect_fit_has_a_finite_gradient(toy: SimpleNamespace) -> None:
     x = torch.zeros(1, 3, 8, 8)
     rule = ManifoldGradient(torch.zeros_like(x), hole, 1.0, clip=False)
     rule.denoise(lambda x, level: Prediction(eps=0 * x), x, now)
-    assert torch.equal(rule._gradient, torch.zeros_like(x))
+    assert torch.equal(rule.gradient, torch.zeros_like(x))
 
 
 class Watched(torch.autograd.Function):

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 
+from radpipe.errors import UserError
 from radpipe.inpainters import load
 from radpipe.inpainters.base import run_batch
-from radpipe.settings_checks import plugins
+from radpipe.plugins import names as plugins
+from radpipe.section import section
 
 METHODS = plugins("inpainters")
 RANDOM = [name for name in METHODS if load(name).requires in ("rad", "base")]
+CONTINUING = ("telea", "biharmonic")  # they need known pixels to go on from
 SEEDS = list(range(100, 108))
+PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -56,6 +63,27 @@ def test_batches_of_one_and_eight_agree(
         assert np.array_equal(alone[0], together[i])
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_a_hole_of_one_pixel_none_and_all(
+    toy: SimpleNamespace, name: str, images: np.ndarray
+) -> None:
+    none = np.zeros((8, 16, 16), dtype=bool)
+    assert np.array_equal(run_batch(toy.make(name), images, none, SEEDS).images, images)
+    for corner in ((0, 0), (7, 15)):
+        one = none.copy()
+        one[:, corner[0], corner[1]] = True
+        out = run_batch(toy.make(name), images, one, SEEDS).images
+        assert np.array_equal(out[~one], images[~one])
+    whole = none.copy()
+    whole[3] = True
+    if name in CONTINUING:
+        with pytest.raises(UserError, match="all white"):
+            run_batch(toy.make(name), images, whole, SEEDS)
+    else:
+        out = run_batch(toy.make(name), images, whole, SEEDS).images
+        assert np.array_equal(out[~whole], images[~whole])
+
+
 @pytest.mark.parametrize("name", RANDOM)
 def test_the_seed_matters_in_the_hole(
     toy: SimpleNamespace, name: str, images: np.ndarray, holes: np.ndarray
@@ -89,8 +117,39 @@ def test_defaults_are_the_official_budgets(
 def test_a_method_says_what_it_is(name: str) -> None:
     method = load(name)
     assert "19" in method.citation or "20" in method.citation  # a year
-    assert method.rule
+    assert method.label and method.rule
+    assert re.fullmatch("#[0-9A-F]{6}", method.colour)
     assert all(field.description for field in method.Settings.model_fields.values())
+
+
+def test_methods_are_told_apart_in_figures() -> None:
+    methods = [load(name) for name in METHODS]
+    for looks in ("label", "colour", "marker"):
+        given = [value for m in methods if (value := getattr(m, looks))]
+        assert len(given) == len(set(given))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_params_yaml_lists_every_setting(name: str) -> None:
+    listed = yaml.safe_load(PARAMS.read_text())["inpainters"].get(name, {})
+    assert set(listed) == set(load(name).Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "key"),
+    [
+        ("rad", {"steps": 600}, "inpainters.rad.spacing"),
+        ("rad", {"steps": 600, "spacing": "leading"}, "inpainters.rad.spacing"),
+        ("ddrm", {"steps": 400}, "inpainters.ddrm.steps"),
+    ],
+)
+def test_steps_that_leave_out_the_noise_are_refused_when_read(
+    name: str, settings: dict[str, object], key: str
+) -> None:
+    with pytest.raises(UserError, match="leading") as refused:
+        section(load(name).Settings, settings, f"inpainters.{name}")
+    assert key in refused.value.where
+    section(load("rad").Settings, {"steps": 600, "spacing": "trailing"}, "inpainters.rad")
 
 
 @pytest.mark.parametrize(("name", "constant", "ramp"), [("telea", 3, 16), ("biharmonic", 0, 0)])

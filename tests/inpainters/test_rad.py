@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from radpipe.diffusion.gaussian import GaussianDenoiser, conditional
+from radpipe.diffusion.levels import Level
 from radpipe.diffusion.noise import PerImageNoise
 from radpipe.diffusion.schedule import TwoPhaseSchedule
-from radpipe.diffusion.solvers import Level, Prediction
-from radpipe.inpainters.rad import Rad, RadSettings
+from radpipe.diffusion.solvers import Prediction
+from radpipe.inpainters.rad import Rad
 
 S = TwoPhaseSchedule()
 
@@ -52,7 +53,7 @@ def plain_ddpm(net: Wavy, steps: int, seed: int, shape: tuple[int, ...]) -> Tens
 def test_uniform_mask_is_plain_ddpm_step_for_step(steps: int) -> None:
     shape = (1, 3, 4, 4)
     ours, theirs = Wavy(), Wavy()
-    rad = Rad(RadSettings(steps=steps), ours, S)
+    rad = Rad(Rad.Settings(steps=steps), ours, S)
     zero = torch.zeros(shape, dtype=torch.float64)
     out = rad.inpaint(zero, torch.ones(1, 1, 4, 4).bool(), PerImageNoise([7]))
     reference = plain_ddpm(theirs, steps, 7, shape)
@@ -68,7 +69,7 @@ def test_hole_starts_as_pure_noise_and_known_part_clean() -> None:
     known = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
     hole = torch.zeros(1, 1, 4, 4).bool()
     hole[..., :2] = True
-    Rad(RadSettings(steps=3), net, S).inpaint(
+    Rad(Rad.Settings(steps=3), net, S).inpaint(
         known.masked_fill(hole, 0.0), hole, PerImageNoise([1])
     )
     first = net.seen[0][1]
@@ -87,23 +88,23 @@ def test_the_network_is_told_the_hole() -> None:
 
     net = Told()
     hole = torch.eye(4).bool().view(1, 1, 4, 4)
-    rad = Rad(RadSettings(steps=2), net, S)
+    rad = Rad(Rad.Settings(steps=2), net, S)
     rad.inpaint(torch.zeros(1, 3, 4, 4), hole, PerImageNoise([0]))
     assert net.told is hole
-    assert rad.counted_model.images == 2
+    assert rad.model.tally.images == 2
 
 
 @pytest.mark.parametrize(
     ("settings", "images"),
     [
-        (RadSettings(solver="ancestral", steps=1000, clip_x0=False), 400),
-        (RadSettings(solver="ddim", steps=250, spacing="logsnr", clip_x0=False), 1000),
-        (RadSettings(solver="dpmpp_2m", steps=50, spacing="logsnr", clip_x0=False), 2000),
+        (Rad.Settings(solver="ancestral", steps=1000, clip_x0=False), 400),
+        (Rad.Settings(solver="ddim", steps=250, spacing="logsnr", clip_x0=False), 1000),
+        (Rad.Settings(solver="dpmpp_2m", steps=50, spacing="logsnr", clip_x0=False), 2000),
     ],
     ids=["ancestral", "ddim", "dpmpp_2m"],
 )
 def test_samples_of_gaussian_data_have_the_closed_forms_moments(
-    settings: RadSettings, images: int
+    settings: Rad.Settings, images: int
 ) -> None:
     g = torch.Generator().manual_seed(5)
     shape = (3, 1, 4)

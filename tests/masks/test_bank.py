@@ -9,7 +9,7 @@ import pytest
 
 from radpipe.errors import UserError
 from radpipe.imagestore import ImageStore
-from radpipe.masks import load
+from radpipe.masks import draw
 from radpipe.masks.bank import Bank, evaluation_masks, shard_range, write_shard
 from radpipe.seeding import generator
 
@@ -37,7 +37,7 @@ def test_masks_survive_the_packing(tmp_path: Path) -> None:
     stored = bank(tmp_path, 1)
     assert stored.size == 17
     for index in range(10):
-        expected = load("perlin").sample(generator(3, "bank", "perlin", 17, index), 17)
+        expected = draw("perlin", generator(3, "bank", "perlin", 17, index), 17)
         np.testing.assert_array_equal(stored.mask(index), expected)
     assert stored.masks(np.array([4, 4, 0])).shape == (3, 17, 17)
     np.testing.assert_array_equal(stored.masks([4])[0], stored.mask(4))

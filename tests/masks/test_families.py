@@ -6,23 +6,24 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from radpipe import masks, plugins
 from radpipe.errors import UserError
-from radpipe.masks import fits, load, names
+from radpipe.masks import fits, limit_of, load
 from radpipe.masks.perlin import field
 from radpipe.seeding import generator
 
 
 def draw(name: str, size: int, count: int) -> np.ndarray:
-    return np.stack([load(name).sample(generator(0, name, i), size) for i in range(count)])
+    return np.stack([masks.draw(name, generator(0, name, i), size) for i in range(count)])
 
 
 def test_the_families_are_there() -> None:
     wanted = {"box", "extreme", "wide", "narrow", "perlin", "independent"}
-    assert wanted <= set(names())
-    assert not {"bank", "hole"} & set(names())
+    assert wanted <= set(plugins.names("masks"))
+    assert not {"bank", "hole"} & set(plugins.names("masks"))
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", plugins.names("masks"))
 @pytest.mark.parametrize("size", [16, 32, 50])
 def test_a_mask_is_a_nonempty_bool_square_and_its_seed_decides(name: str, size: int) -> None:
     masks = draw(name, size, 6)
@@ -96,6 +97,23 @@ def test_lama_masks_are_at_most_half(name: str) -> None:
     assert areas.min() > 0
 
 
+def test_without_the_rule_a_third_of_the_wide_masks_is_larger() -> None:
+    """As RAD's authors load them: 35 % exceed half, the mean area is 0.40; 0.26 with the rule."""
+    free = [masks.draw("wide", generator(0, i), 64, limit=None).mean() for i in range(400)]
+    assert np.mean(np.array(free) > 0.5) == pytest.approx(0.35, abs=0.07)
+    assert np.mean(free) == pytest.approx(0.40, abs=0.03)
+    held = [masks.draw("wide", generator(0, i), 64).mean() for i in range(400)]
+    assert np.mean(held) == pytest.approx(0.26, abs=0.03)
+
+
+def test_the_limit_changes_no_other_family() -> None:
+    limited = [name for name in plugins.names("masks") if limit_of(name, 0.3) == 0.3]
+    assert limited == ["narrow", "wide"]
+    assert limit_of("perlin", 0.3) is None
+    extreme = masks.draw("extreme", generator(0), 32, limit=0.3)
+    assert extreme.mean() == 0.75
+
+
 def test_wide_is_thicker_than_narrow() -> None:
     import cv2
 
@@ -121,6 +139,41 @@ def test_strokes_keep_their_area_at_every_size(size: int) -> None:
             canvas = np.zeros((256, 256), np.uint8)
             family.STROKES.draw(generator(0, i), canvas)
             assert abs(_strokes.resize(canvas, size).mean() - (canvas > 0).mean()) < tolerance
+
+
+@pytest.mark.parametrize(("name", "fewest", "most"), [("wide", 1, 6), ("narrow", 4, 51)])
+def test_as_many_strokes_as_lamas_generator(
+    name: str, fewest: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Segments that start a stroke are counted by the draws of their starting points."""
+
+    class Counting:
+        def __init__(self, seed: int) -> None:
+            self.rng, self.starts = generator(seed, "strokes"), 0
+
+        def integers(self, low: int, high: int, size: int | None = None) -> object:
+            self.starts += size == 2
+            return self.rng.integers(low, high, size)
+
+    counts = set()
+    for seed in range(1000):
+        rng = Counting(seed)
+        load(name).STROKES.draw(rng, np.zeros((256, 256), np.uint8))
+        counts.add(rng.starts)
+    assert counts == set(range(fewest, most + 1))
+
+
+def test_rectangles_have_sides_of_30_to_150_pixels() -> None:
+    from dataclasses import replace
+
+    from radpipe.masks.wide import RECTANGLES
+
+    one, sides = replace(RECTANGLES, most=1), set()
+    for i in range(1500):
+        canvas = np.zeros((256, 256), np.uint8)
+        one.draw(generator(0, i), canvas)
+        sides |= {int(canvas.any(axis).sum()) for axis in (0, 1)}
+    assert sides == set(range(30, 151))
 
 
 def test_rectangles_keep_their_margin_and_sides() -> None:

@@ -82,7 +82,7 @@ def test_one_image_at_the_papers_size(
 
 def test_bf16_stays_near_float32(unet: AdmUNet) -> None:
     """What `sampling.precision: bf16` runs on a GPU, here on the CPU: one evaluation."""
-    from radpipe.diffusion.solvers import LevelPath
+    from radpipe.diffusion.levels import LevelPath
 
     schedule = TwoPhaseSchedule()
     x = torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -18,35 +18,27 @@ from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.imagestore import ImageStore
 from radpipe.inpainters.base import Inpainter
 from radpipe.job import Job
-from radpipe.pipeline import Pipeline, Target
-from radpipe.settings import Section, parse
+from radpipe.params import parse
+from radpipe.pipeline import Pipeline
+from radpipe.section import Section
 from radpipe.stages import sample
 
 
 class Steps(Inpainter):
     """Evaluates its model `steps` times; each leaves the image as it is."""
 
-    citation = rule = ""
     requires: ClassVar = "base"
-    Settings = Section
     steps = 4
     fails: ClassVar[set[int]] = set()  # batches that do not fit in memory
 
     def planned_evaluations(self) -> int:
         return self.steps
 
-    def inpaint(
-        self,
-        known: Tensor,
-        hole: Tensor,
-        noise: PerImageNoise,
-        on_step: Callable[[], None] | None = None,
-    ) -> Tensor:
+    def inpaint(self, known: Tensor, hole: Tensor, noise: PerImageNoise) -> Tensor:
         for step in range(self.steps):
             if step == 1 and len(known) in self.fails:
                 raise RuntimeError("out of memory")
-            self.counted_model(known)
-            on_step()
+            self.model(known)
         return known
 
 
@@ -55,10 +47,10 @@ def job(tmp_path: Path) -> Job:
     raw = report_tree.make_settings(methods=["rad"], masks=["box"]).model_dump(mode="json")
     raw["resources"] |= {"device": "cpu", "sample_batch": 8}
     pipeline = Pipeline(parse(raw))
-    target = Target.of("sample", dataset="emoji", method="rad", mask="box", shard="0")
+    target = pipeline.target("sample", dataset="emoji", method="rad", mask="box", shard="0")
     tree = report_tree.Tree(tmp_path, pipeline)
-    tree._data(tree.job(Target.of("data", dataset="emoji")))
-    tree._holes(tree.job(Target.of("holes", dataset="emoji", mask="box")))
+    tree._data(tree.job(pipeline.target("data", dataset="emoji")))
+    tree._holes(tree.job(pipeline.target("holes", dataset="emoji", mask="box")))
     return tree.job(target)
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from radpipe import settings
+from radpipe import params
+from radpipe.devices import resolve_device
 from radpipe.errors import UserError
 from radpipe.settings import Resources
-from radpipe.stages.training import resolve_device
 from radpipe.training.loop import accelerator
 
 ROOT = Path(__file__).parent.parent.parent
@@ -61,7 +61,7 @@ def test_training_goes_to_the_gpu_that_is_named(monkeypatch: pytest.MonkeyPatch)
     [("auto", 1), ("cpu", 1), ("cuda", 1), ("cuda:13", 1), ("gpu", 0), ("cuda:", 0), ("cuda:x", 0)],
 )
 def test_devices_that_can_be_written(device: str, allowed: bool) -> None:
-    raw = settings.read(ROOT / "params.yaml").resources.model_dump() | {"device": device}
+    raw = params.read(ROOT / "params.yaml").resources.model_dump() | {"device": device}
     if allowed:
         assert Resources(**raw).device == device
     else:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tiny
 import versioned
-from radpipe import settings
+from radpipe import params
 from radpipe.pipeline import Pipeline
 
 
@@ -24,10 +24,10 @@ def test_a_clone_without_the_bulk_of_ablations_has_nothing_to_do(tmp_path: Path)
     versioned.dvc(clone, "pull")
     assert versioned.silent(clone)
 
-    pipeline = Pipeline(settings.read(clone / "params.yaml"))
+    pipeline = Pipeline(params.read(clone / "params.yaml"))
     targets = list(pipeline.walk(pipeline.report_targets()))
     kept = {name for target in targets for name in pipeline.kept(target)}
-    bulk = {name for target in targets for name in pipeline.outputs(target)} - kept
+    bulk = {name for target in targets for name in target.outputs} - kept
     assert {Path(name).suffix for name in bulk} == {".zip", ".npz", ".safetensors"}
     assert all((clone / name).is_file() for name in kept)
     assert not any((clone / name).exists() for name in bulk)

@@ -18,7 +18,7 @@ import versioned
 from radpipe import files
 from radpipe.errors import UserError
 from radpipe.imagestore import ImageWriter
-from radpipe.job import Folder
+from radpipe.receipts import Folder
 
 BASE = "results/checkpoints/emoji/base"
 TELEA = "results/samples/emoji/telea/box"
@@ -28,9 +28,9 @@ REPAINT = "results/samples/emoji/repaint/box"
 def run_again(folder: Path, receipt: str) -> subprocess.CompletedProcess[str]:
     """Run the job of a receipt as its rule does, outside Snakemake."""
     own = json.loads((folder / receipt).read_text())["slice"]
-    text = json.dumps(own, sort_keys=True, separators=(",", ":"))
+    (folder / "slice.json").write_text(json.dumps(own))
     return tiny.run(
-        folder, "python", "-m", "radpipe.cli", "run", text, "--log", "log.txt", check=False
+        folder, "python", "-m", "radpipe.cli", "run", "slice.json", "--log", "log.txt", check=False
     )
 
 

@@ -11,9 +11,10 @@ import pytest
 
 import tiny
 import versioned
-from radpipe import remote, settings
+from radpipe import params
 from radpipe.errors import UserError
 from radpipe.pipeline import Pipeline
+from radpipe.verbs import remote
 from versioned import dvc, git, silent
 
 
@@ -26,7 +27,7 @@ def pull(folder: Path, **environment: str) -> str:
 
 
 def pipeline(folder: Path) -> Pipeline:
-    return Pipeline(settings.read(folder / "params.yaml"))
+    return Pipeline(params.read(folder / "params.yaml"))
 
 
 def cloned(source: Path, folder: Path) -> Path:

@@ -14,8 +14,10 @@ import yaml
 
 import tiny
 import versioned
-from radpipe.pipeline import STAGES, Pipeline, Target
-from radpipe.settings import Settings, flatten, parse, put
+from radpipe.params import parse
+from radpipe.pipeline import STAGES, Pipeline
+from radpipe.receipts import canonical
+from radpipe.settings import Settings, flatten, put
 
 PARAMS = yaml.safe_load((tiny.ROOT / "params.yaml").read_text())
 
@@ -29,11 +31,12 @@ OTHER: dict[str, tuple[Any, ...]] = {
     "run.masks": (["extreme"],), "run.ablations": (["lora_rank"],),
     "run.methods": (["rad", "repaint"],), "run.datasets": (["ffhq"],),
     "family": ("box",), "decay": ("constant", "cosine"), "ema": (0.5,), "dropout": (0.1, 0.2),
-    "precision": ("bf16", "fp32"), "phase1": (0.5, 0.6), "region": ("all",),
+    "precision": ("bf16", "fp32"), "phase1": (0.5, 0.6), "region": ("all", "noisy"),
     "embedding": ("dense",), "adapt": ("full",), "lama.masks": ("box",),
     "weights": ("big-lama", "train"), "solver": ("ddim",), "spacing": ("leading", "trailing"),
     "split": ("val",), "metrics": (["lpips"],), "reference": ("val",),
     "steps": (20, 30),  # at most 1,000
+    "eta": (0.5,), "eta_b": (0.5,),
     "ablation_images": (1000, 2000),
 }  # fmt: skip
 
@@ -108,13 +111,13 @@ def test_the_machine_reaches_no_slice(key: str) -> None:
         changed = value if isinstance(value, str) else value * 2 or 1
     before = context(key)
     if key == "resources.nodes":  # the processes must split over them
-        before["resources.processes"] = 2
+        before |= {"resources.processes": 2, "overrides.paper.resources.processes": 2}
     assert slices(before) == slices({**before, key: changed})
 
 
 def edges(pipeline: Pipeline) -> Counter[str]:
     """The DAG up to the names of jobs: each job as its rule and, nested, all that it stands on."""
-    shape = cache(lambda t: f"{t.stage}({','.join(sorted(map(shape, pipeline.upstream(t))))})")
+    shape = cache(lambda t: f"{t.stage.name}({','.join(sorted(map(shape, pipeline.upstream(t))))})")
     return Counter(shape(t) for t in pipeline.walk(pipeline.report_targets()))
 
 
@@ -138,21 +141,38 @@ def test_the_rule_graph_has_the_edges_of_the_slices(tmp_path: Path) -> None:
 
 def test_jobs_were_given_what_their_slices_stand_on(finished) -> None:
     """The inputs in Snakemake's records of a real run against the slices in the receipts."""
+    records = [p for p in (finished.folder / ".snakemake/metadata").rglob("*") if p.is_file()]
     checked = 0
-    for path in (finished.folder / ".snakemake/metadata").rglob("*"):
-        record = json.loads(path.read_text()) if path.is_file() else {}
+    for record in map(json.loads, map(Path.read_text, records)):
         if record.get("rule") not in STAGES:
             continue
-        own = json.loads(record["params"][0].strip("'"))
+        (path,) = [name for name in record["input"] if name.startswith(".radpipe/slices/")]
+        own = json.loads((finished.folder / path).read_text())
         upstream = own["upstream"].values()
         files = [
             f"{entry['folder']}/{name}".format(**entry["wildcards"])
             for entry in upstream
             for name in STAGES[entry["stage"]].files
         ]
-        assert sorted(record["input"]) == sorted([e["receipt"] for e in upstream] + files)
+        expected = [path, *(entry["receipt"] for entry in upstream), *files]
+        assert sorted(record["input"]) == sorted(expected)
         checked += 1
     assert checked > 28
+
+
+def test_commands_are_short_at_the_papers_scale_and_with_many_methods(tmp_path: Path) -> None:
+    """A shell's argument holds 131,072 bytes; a job is told where its slice is, not the slice."""
+    folder = tiny.clone(tmp_path / "paper")
+    raw = json.loads(json.dumps(PARAMS)) | {"seed": 0}
+    raw["run"] |= {"datasets": ["ffhq", "lsun_bedroom", "imagenet"], "ablations": []}
+    tiny.write(folder, raw)
+    done = tiny.run(folder, "snakemake", "--cores", "1", "-n", "-p", "results/tables/main.csv")
+    lines = done.stdout.splitlines()
+    commands = [line for line in lines if "radpipe.cli run" in line]
+    assert len(commands) > 1000
+    assert max(map(len, commands)) < 400
+    qualitative = Pipeline(parse(raw)).target("figure", name="qualitative")
+    assert len(canonical(Pipeline(parse(raw)).slice(qualitative))) > 131_072  # it would not fit
 
 
 def test_digests_name_stage_and_place() -> None:
@@ -160,4 +180,4 @@ def test_digests_name_stage_and_place() -> None:
     pipeline = Pipeline(settings({"run.ablations": ["components", "steps"]}))
     targets = list(pipeline.walk(pipeline.report_targets()))
     assert len({pipeline.digest(t) for t in targets}) == len(targets)
-    assert Target.of("base", dataset="emoji") in targets
+    assert pipeline.target("base", dataset="emoji") in targets

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import tiny
 import versioned
-from radpipe import settings
-from radpipe.pipeline import Pipeline, Target
-from radpipe.verify import INSIDE, OUTSIDE, SAME, Verified, _compare_values, _missing
+from radpipe import params
+from radpipe.pipeline import Pipeline
+from radpipe.verbs.remake import INSIDE, OUTSIDE, SAME, Verified, _compare_values, _missing
 
 
 def falsify(folder: Path) -> None:
@@ -29,7 +30,7 @@ def falsify(folder: Path) -> None:
 
 def test_the_networks_give_the_table_again_and_a_false_number_is_found(repository: Path) -> None:
     falsify(repository)
-    said = tiny.run(repository, "radpipe", "verify", "--cores", "2", check=False)
+    said = tiny.run(repository, "radpipe", "verify", "--all", "--cores", "2", check=False)
     assert said.returncode == 1
     assert "26 the same, 0 inside the interval, 1 outside the interval" in said.stdout
     assert "3 of 3 cells the same, bit for bit" in said.stdout
@@ -43,6 +44,21 @@ def test_the_networks_give_the_table_again_and_a_false_number_is_found(repositor
     assert versioned.nothing_to_do(repository)
 
 
+def test_a_share_of_each_cell_is_made_again(repository: Path) -> None:
+    """Here, on the processor that made them, every image and score is the same."""
+    said = tiny.run(repository, "radpipe", "verify", "--share", "3")
+    assert "9 images of 3 cells" in said.stdout
+    assert "9 are the same, bit for bit" in said.stdout
+    assert versioned.silent(repository)
+    scores = repository / "results/metrics/emoji/rad/box/scores.csv"
+    table = pd.read_csv(scores, dtype={"image": str}).assign(lpips=0.0)
+    table.to_csv(scores, index=False)
+    said = tiny.run(repository, "radpipe", "verify", "--share", "3", check=False)
+    assert said.returncode == 1
+    assert "differs: rad box lpips" in said.stdout
+    assert said.stdout.count("differs: ") == 1
+
+
 def test_numbers_of_other_settings_are_nothing_to_compare_with(repository: Path) -> None:
     tiny.edit(repository, inpainters__rad__steps=4)
     said = tiny.run(repository, "radpipe", "verify", check=False)
@@ -53,11 +69,11 @@ def test_numbers_of_other_settings_are_nothing_to_compare_with(repository: Path)
 
 def test_claims_from_git_without_their_results_are_left_out(repository: Path) -> None:
     """A clone whose results could not be fetched has tables, and nothing they were made from."""
-    pipeline = Pipeline(settings.read(repository / "params.yaml"))
-    claims = Target.of("table", name="claims")
+    pipeline = Pipeline(params.read(repository / "params.yaml"))
+    claims = pipeline.target("table", name="claims")
     assert _missing(pipeline, claims, repository) == []
-    (repository / "results/metrics/emoji/timing/timing.csv").unlink()
-    assert _missing(pipeline, claims, repository) == ["results/metrics/emoji/timing/timing.csv"]
+    (repository / "results/timing/emoji/rad/timing.csv").unlink()
+    assert _missing(pipeline, claims, repository) == ["results/timing/emoji/rad/timing.csv"]
 
 
 @pytest.mark.parametrize(

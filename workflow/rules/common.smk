@@ -1,22 +1,22 @@
-# Settings, wildcards and the functions that rules take their inputs and slices from.
+# What rules take from the settings, and what all of them share.
 import os
 import sys
 from pathlib import Path
 
-from radpipe import settings as radpipe_settings
+from radpipe import params as radpipe_params
 from radpipe.errors import UserError
 from radpipe.files import require_writable
 from radpipe.pipeline import FOLDERS, STAGES, Pipeline
+from radpipe.slices import slice_file, stale
 
 try:
-    SETTINGS = radpipe_settings.read(Path("params.yaml"))
+    SETTINGS = radpipe_params.read(Path("params.yaml"))
 except UserError as error:
     sys.exit(f"radpipe: {error}")
 PIPELINE = Pipeline(SETTINGS)
 SETTINGS_TEXT = Path("params.yaml").read_bytes()
 # this environment's Python; by name, since Snakemake's records are published
 os.environ["RADPIPE_PYTHON"] = sys.executable
-RUN = '"$RADPIPE_PYTHON" -m radpipe.cli run'
 
 
 wildcard_constraints:
@@ -24,31 +24,37 @@ wildcard_constraints:
     method=r"[a-z0-9_]+(@(reference|[a-z0-9_]+-[a-z0-9_]+))?",
     variant=r"default|reference|[a-z0-9_]+-[a-z0-9_]+",
     mask=r"[a-z0-9_]+",
-    family=r"[a-z0-9_]+",
     shard=r"[0-9]+",
     name=r"[a-z0-9_]+",
 
 
 def target(stage, wildcards):
     try:
-        return PIPELINE.target_of(stage, dict(wildcards.items()))
+        return PIPELINE.target(stage, **dict(wildcards.items()))
     except UserError as error:
         sys.exit(f"radpipe: {error}")
 
 
-def receipts_of(stage):
-    """Edges to the stages upstream: small files, compared by checksum."""
-    return lambda wildcards: PIPELINE.receipts(target(stage, wildcards))
+def slice_of(stage):
+    """All that a job may see, as a file: its name changes with the settings and the code."""
+
+    def path(wildcards):
+        try:
+            return str(slice_file(PIPELINE, target(stage, wildcards)))
+        except UserError as error:
+            sys.exit(f"radpipe: {error}")
+
+    return path
+
+
+def receipts(stage, upstream=None):
+    """Receipts of the results that a job stands on (of one stage): compared by checksum."""
+    return lambda wildcards: PIPELINE.receipts(target(stage, wildcards), upstream)
 
 
 def files_of(stage):
     """Big files of the stages upstream: they must exist, their time stamps do not matter."""
     return lambda wildcards: PIPELINE.big_files(target(stage, wildcards))
-
-
-def slice_of(stage):
-    """The stage's single parameter: all that it may see, as canonical JSON."""
-    return lambda wildcards: PIPELINE.slice(target(stage, wildcards))
 
 
 def machine(wildcards):
@@ -60,22 +66,16 @@ def machine(wildcards):
 
 def minutes(stage):
     """Time limit for a cluster."""
-
-    def limit(wildcards):
-        given = machine(wildcards).minutes
-        return given.get(stage, given["default"])
-
-    return limit
+    return lambda wildcards: (
+        machine(wildcards).minutes.get(stage, machine(wildcards).minutes["default"])
+    )
 
 
 def memory(stage):
     """Memory limit for a cluster, MB."""
-
-    def limit(wildcards):
-        given = machine(wildcards).memory_mb
-        return given.get(stage, given["default"])
-
-    return limit
+    return lambda wildcards: (
+        machine(wildcards).memory_mb.get(stage, machine(wildcards).memory_mb["default"])
+    )
 
 
 def gpu(wildcards):
@@ -88,6 +88,11 @@ def decoders(wildcards):
     return max(1, machine(wildcards).loader_workers)
 
 
+def all_cores(wildcards):
+    """Cores of a job that decodes or draws a whole data set; no influence on the result."""
+    return workflow.resource_settings.cores or decoders(wildcards)
+
+
 def whole_machine(wildcards):
     """All cores, so that nothing runs beside it; on a cluster a job is alone on its own."""
     cores = workflow.resource_settings.cores
@@ -96,35 +101,41 @@ def whole_machine(wildcards):
     return cores
 
 
-def trained_here(wildcards):
-    """Whether a base network or RAD is trained: a base network may be fetched instead."""
-    dataset = PIPELINE.resolved(wildcards.dataset).datasets[wildcards.dataset]
-    return "variant" in dict(wildcards.items()) or dataset.base == "train"
+def processes(stage, wildcards):
+    """Processes of a training; a network that is fetched, and LaMa's, are one."""
+    trained = stage != "lama" and PIPELINE.trained_here(target(stage, wildcards))
+    return machine(wildcards).processes if trained else 1
 
 
-def training_gpus(wildcards):
+def training_gpus(stage):
     """GPUs of a training, on all its nodes."""
-    used = machine(wildcards)
-    return used.gpus * used.processes if trained_here(wildcards) else 0
+    return lambda wildcards: machine(wildcards).gpus * processes(stage, wildcards)
 
 
-def training_threads(wildcards):
+def training_threads(stage):
     """CPU threads of a training's processes on one node."""
-    used = machine(wildcards)
-    processes = used.processes // used.nodes if trained_here(wildcards) else 1
-    return used.train_threads * processes
+
+    def threads(wildcards):
+        used = machine(wildcards)
+        on_one = max(1, processes(stage, wildcards) // used.nodes)
+        return used.train_threads * on_one
+
+    return threads
 
 
-def training_nodes(wildcards):
-    return machine(wildcards).nodes if trained_here(wildcards) else 1
+def training_nodes(stage):
+    """Nodes that a training is spread over."""
+    return lambda wildcards: (
+        machine(wildcards).nodes if processes(stage, wildcards) > 1 else 1
+    )
 
 
 def report_files(kind):
     return [
-        f"{STAGES[kind].folder}/{extra}".format(name=t["name"])
+        name
         for t in PIPELINE.report_targets()
-        if t.stage == kind
-        for extra in STAGES[kind].extras
+        if t.stage.name == kind
+        for name in t.outputs[1:]
     ]
 
 
@@ -136,7 +147,13 @@ def all_files():
 def checkpoint_receipts():
     trained = {"base", "rad", "lama"}
     everything = PIPELINE.walk(PIPELINE.report_targets())
-    return [PIPELINE.place(t)["receipt"] for t in everything if t.stage in trained]
+    return [t.receipt for t in everything if t.stage.name in trained]
+
+
+# results that are here and not of these settings or this code: why, in words
+if workflow.is_main_process:
+    for line in stale(PIPELINE, PIPELINE.report_targets()):
+        print(f"radpipe: changed since results were made: {line}", file=sys.stderr)
 
 
 # before the first job, not in a dry run
@@ -157,3 +174,10 @@ onsuccess:
             "type the same again for the new ones",
         )
         sys.exit(f"radpipe: {edited}")
+
+
+# A job is `radpipe run` on its slice; every rule below is this one with its own files.
+rule job:
+    threads: 1
+    shell:
+        '"$RADPIPE_PYTHON" -m radpipe.cli run {input.slice:q} --threads {threads} --log {log:q}'

@@ -1,61 +1,50 @@
 # Images and masks.
 
 
-rule data:
+use rule job as data with:
     input:
-        receipts_of("data"),
-        files=ancient(files_of("data")),
+        slice=slice_of("data"),
     output:
-        **STAGES["data"].outputs(),
+        receipt="results/data/{dataset}/receipt.json",
+        images=multiext("results/data/{dataset}/", "train.zip", "val.zip", "test.zip"),
+        manifest="results/data/{dataset}/manifest.csv",
     log:
         "results/logs/data/{dataset}.log",
-    threads: decoders
+    threads: all_cores
     resources:
         runtime=minutes("data"),
         mem_mb=memory("data"),
-    params:
-        slice=slice_of("data"),
     message:
         "fetch and split {wildcards.dataset}"
-    shell:
-        "{RUN} {params.slice:q} --threads {threads} --log {log}"
 
 
-rule bank:
+use rule job as bank with:
     input:
-        receipts_of("bank"),
-        files=ancient(files_of("bank")),
+        slice=slice_of("bank"),
     output:
-        **STAGES["bank"].outputs(),
+        receipt="results/masks/{dataset}/bank/{variant}/{shard}.json",
+        masks="results/masks/{dataset}/bank/{variant}/{shard}.npz",
     log:
-        "results/logs/bank/{dataset}-{family}-{shard}.log",
-    threads: 1
+        "results/logs/bank/{dataset}-{variant}-{shard}.log",
     resources:
         runtime=minutes("bank"),
         mem_mb=memory("bank"),
-    params:
-        slice=slice_of("bank"),
     message:
-        "training masks {wildcards.family}, shard {wildcards.shard} ({wildcards.dataset})"
-    shell:
-        "{RUN} {params.slice:q} --threads {threads} --log {log}"
+        "training masks {wildcards.variant}, shard {wildcards.shard} ({wildcards.dataset})"
 
 
-rule holes:
+use rule job as holes with:
     input:
-        receipts_of("holes"),
+        slice=slice_of("holes"),
+        data="results/data/{dataset}/receipt.json",
         files=ancient(files_of("holes")),
     output:
-        **STAGES["holes"].outputs(),
+        receipt="results/masks/{dataset}/{mask}/receipt.json",
+        masks="results/masks/{dataset}/{mask}/holes.zip",
     log:
         "results/logs/holes/{dataset}-{mask}.log",
-    threads: 1
     resources:
         runtime=minutes("holes"),
         mem_mb=memory("holes"),
-    params:
-        slice=slice_of("holes"),
     message:
         "test masks {wildcards.mask} ({wildcards.dataset})"
-    shell:
-        "{RUN} {params.slice:q} --threads {threads} --log {log}"

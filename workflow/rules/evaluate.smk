@@ -1,12 +1,14 @@
 # Scores of every cell, and the timing of every method.
 
 
-rule reference:
+use rule job as reference with:
     input:
-        receipts_of("reference"),
+        slice=slice_of("reference"),
+        data="results/data/{dataset}/receipt.json",
         files=ancient(files_of("reference")),
     output:
-        **STAGES["reference"].outputs(),
+        receipt="results/metrics/{dataset}/reference/receipt.json",
+        features="results/metrics/{dataset}/reference/features.npz",
     log:
         "results/logs/reference/{dataset}.log",
     threads: decoders
@@ -14,51 +16,64 @@ rule reference:
         runtime=minutes("reference"),
         mem_mb=memory("reference"),
         gpu=gpu,
-    params:
-        slice=slice_of("reference"),
     message:
         "reference statistics of {wildcards.dataset}"
-    shell:
-        "{RUN} {params.slice:q} --threads {threads} --log {log}"
 
 
-rule evaluate:
+use rule job as evaluate with:
     input:
-        receipts_of("evaluate"),
+        slice=slice_of("evaluate"),
+        data="results/data/{dataset}/receipt.json",
+        holes="results/masks/{dataset}/{mask}/receipt.json",
+        reference="results/metrics/{dataset}/reference/receipt.json",
+        samples=receipts("evaluate", "sample"),  # the cell's shards; of the truth none
         files=ancient(files_of("evaluate")),
     output:
-        **STAGES["evaluate"].outputs(),
+        receipt="results/metrics/{dataset}/{method}/{mask}/receipt.json",
+        features="results/metrics/{dataset}/{method}/{mask}/features.npz",
+        scores="results/metrics/{dataset}/{method}/{mask}/scores.csv",
+        seconds="results/metrics/{dataset}/{method}/{mask}/seconds.csv",
+        metrics="results/metrics/{dataset}/{method}/{mask}/metrics.json",
     log:
         "results/logs/evaluate/{dataset}-{method}-{mask}.log",
-    threads: 1
     resources:
         runtime=minutes("evaluate"),
         mem_mb=memory("evaluate"),
         gpu=gpu,
-    params:
-        slice=slice_of("evaluate"),
     message:
         "scores of {wildcards.method} on {wildcards.mask} ({wildcards.dataset})"
-    shell:
-        "{RUN} {params.slice:q} --threads {threads} --log {log}"
 
 
-rule timing:
+use rule job as timing with:
     input:
-        receipts_of("timing"),
+        slice=slice_of("timing"),
+        data="results/data/{dataset}/receipt.json",
+        networks=receipts("timing"),
         files=ancient(files_of("timing")),
     output:
-        **STAGES["timing"].outputs(),
+        receipt="results/timing/{dataset}/{method}/receipt.json",
+        seconds="results/timing/{dataset}/{method}/timing.csv",
     log:
-        "results/logs/timing/{dataset}.log",
+        "results/logs/timing/{dataset}-{method}.log",
     threads: whole_machine
     resources:
         runtime=minutes("timing"),
         mem_mb=memory("timing"),
         gpu=gpu,
-    params:
-        slice=slice_of("timing"),
     message:
-        "times all methods on {wildcards.dataset}, one at a time"
-    shell:
-        "{RUN} {params.slice:q} --threads {threads} --log {log}"
+        "times {wildcards.method} on {wildcards.dataset}, alone"
+
+
+use rule job as gaussian with:
+    input:
+        slice=slice_of("gaussian"),
+    output:
+        receipt="results/metrics/gaussian/receipt.json",
+        errors="results/metrics/gaussian/gaussian.csv",
+    log:
+        "results/logs/gaussian.log",
+    resources:
+        runtime=minutes("gaussian"),
+        mem_mb=memory("gaussian"),
+    message:
+        "every method against the closed form on Gaussian data"

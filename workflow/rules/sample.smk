@@ -1,22 +1,22 @@
 # Inpainting: one job per cell (data set, method, masks) and shard.
 
 
-rule sample:
+use rule job as sample with:
     input:
-        receipts_of("sample"),
+        slice=slice_of("sample"),
+        data="results/data/{dataset}/receipt.json",
+        holes="results/masks/{dataset}/{mask}/receipt.json",
+        networks=receipts("sample"),  # RAD: base and adapter; LaMa: its own; Telea: none
         files=ancient(files_of("sample")),
     output:
-        **STAGES["sample"].outputs(),
+        receipt="results/samples/{dataset}/{method}/{mask}/{shard}.json",
+        images="results/samples/{dataset}/{method}/{mask}/{shard}.zip",
+        seconds="results/samples/{dataset}/{method}/{mask}/{shard}.csv",
     log:
         "results/logs/sample/{dataset}-{method}-{mask}-{shard}.log",
-    threads: 1
     resources:
         runtime=minutes("sample"),
         mem_mb=memory("sample"),
         gpu=gpu,
-    params:
-        slice=slice_of("sample"),
     message:
         "{wildcards.method} inpaints {wildcards.mask}, shard {wildcards.shard} ({wildcards.dataset})"
-    shell:
-        "{RUN} {params.slice:q} --threads {threads} --log {log}"

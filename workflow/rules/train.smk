@@ -4,6 +4,9 @@
 # (src/radpipe/launch.py); its batch is split over them. How changes the result by the order of
 # sums only, and, in a network with dropout, by what is dropped. LaMa's training is one process:
 # its layers use the statistics of the whole batch.
+#
+# Trainings come before sampling, the longest first: `priority`.
+#
 # R stands for results/checkpoints/ffhq/rad/default/receipt.json; the settings are those of
 # `resources` in params.yaml, here in its `overrides.paper`.
 #
@@ -17,66 +20,69 @@
 #   snakemake --workflow-profile workflow/profiles/slurm -- $R
 
 
-rule base:
+use rule job as base with:
     input:
-        receipts_of("base"),
+        receipts("base"),  # data, unless public weights are taken
+        slice=slice_of("base"),
         files=ancient(files_of("base")),
     output:
-        **STAGES["base"].outputs(),
+        receipt="results/checkpoints/{dataset}/base/receipt.json",
+        weights="results/checkpoints/{dataset}/base/model.safetensors",
+        loss="results/checkpoints/{dataset}/base/loss.csv",
     log:
         "results/logs/base/{dataset}.log",
-    threads: training_threads
+    priority: 40
+    threads: training_threads("base")
     resources:
         runtime=minutes("base"),
         mem_mb=memory("base"),
-        gpu=training_gpus,
-        nodes=training_nodes,
-    params:
-        slice=slice_of("base"),
+        gpu=training_gpus("base"),
+        nodes=training_nodes("base"),
     message:
         "base network of {wildcards.dataset}"
-    shell:
-        "{RUN} {params.slice:q} --threads {threads} --log {log}"
 
 
-rule rad:
+use rule job as rad with:
     input:
-        receipts_of("rad"),
+        slice=slice_of("rad"),
+        data="results/data/{dataset}/receipt.json",
+        base="results/checkpoints/{dataset}/base/receipt.json",
+        bank=receipts("rad", "bank"),  # its shards, or those of a variant with masks of its own
         files=ancient(files_of("rad")),
     output:
-        **STAGES["rad"].outputs(),
+        receipt="results/checkpoints/{dataset}/rad/{variant}/receipt.json",
+        adapter="results/checkpoints/{dataset}/rad/{variant}/adapter/adapter_model.safetensors",
+        config="results/checkpoints/{dataset}/rad/{variant}/adapter/adapter_config.json",
+        loss="results/checkpoints/{dataset}/rad/{variant}/loss.csv",
     log:
         "results/logs/rad/{dataset}-{variant}.log",
-    threads: training_threads
+    priority: 20
+    threads: training_threads("rad")
     resources:
         runtime=minutes("rad"),
         mem_mb=memory("rad"),
-        gpu=training_gpus,
-        nodes=training_nodes,
-    params:
-        slice=slice_of("rad"),
+        gpu=training_gpus("rad"),
+        nodes=training_nodes("rad"),
     message:
         "RAD {wildcards.variant} ({wildcards.dataset})"
-    shell:
-        "{RUN} {params.slice:q} --threads {threads} --log {log}"
 
 
-rule lama:
+use rule job as lama with:
     input:
-        receipts_of("lama"),
+        receipts("lama"),  # data, unless public weights are taken
+        slice=slice_of("lama"),
         files=ancient(files_of("lama")),
     output:
-        **STAGES["lama"].outputs(),
+        receipt="results/checkpoints/{dataset}/lama/receipt.json",
+        weights="results/checkpoints/{dataset}/lama/generator.weights",
+        loss="results/checkpoints/{dataset}/lama/loss.csv",
     log:
         "results/logs/lama/{dataset}.log",
-    threads: lambda wildcards: machine(wildcards).train_threads
+    priority: 30
+    threads: training_threads("lama")
     resources:
         runtime=minutes("lama"),
         mem_mb=memory("lama"),
         gpu=gpu,
-    params:
-        slice=slice_of("lama"),
     message:
         "LaMa ({wildcards.dataset})"
-    shell:
-        "{RUN} {params.slice:q} --threads {threads} --log {log}"

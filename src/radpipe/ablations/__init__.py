@@ -8,14 +8,13 @@ unchanged RAD that they are compared with.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from radpipe import plugins
 from radpipe.errors import unknown
-
-REFERENCE = "reference"  # RAD itself at the ablations' budget
+from radpipe.method import DEFAULT, REFERENCE, Method
 
 
 @dataclass(frozen=True)
@@ -42,23 +41,23 @@ class Ablation:
     def unchanged(self) -> str:
         """The method that the variants are compared with: RAD trained on as many images."""
         trained = any(trains(changes) for changes in self.variants.values())
-        return f"rad@{REFERENCE}" if trained else "rad"
+        return str(Method("rad", REFERENCE if trained else DEFAULT))
 
     def methods(self, name: str) -> dict[str, str]:
         """Cell method -> label, the unchanged RAD first."""
         return {self.unchanged: self.default_label} | {
-            f"rad@{name}-{variant}": self.labels.get(variant, variant) for variant in self.variants
+            method_of(name, variant): self.labels.get(variant, variant) for variant in self.variants
         }
+
+
+def method_of(name: str, variant: str) -> str:
+    """The cell method of an ablation's variant."""
+    return str(Method("rad", f"{name}-{variant}"))
 
 
 def load(name: str) -> Ablation:
     """An ablation by the name of its file."""
-    from radpipe.settings_checks import plugins
-
-    known = plugins("ablations")
-    if name not in known:
-        raise unknown("ablation", name, known, "params.yaml, key `run.ablations`")
-    module = importlib.import_module(f"radpipe.ablations.{name}")
+    module = plugins.load("ablations", name, "ablation", "params.yaml, key `run.ablations`")
     ablation: Ablation = module.ABLATION
     return ablation
 

@@ -16,18 +16,17 @@ def bench(say: Callable[[str], None], repeats: int, quick: bool) -> None:
         repeats: timed forwards per form of the embedding.
         quick: skip the 256x256 network.
     """
-    from radpipe import settings
+    from radpipe import params
     from radpipe.bench.embedding import compare
     from radpipe.bench.rates import images_per_second, masks_per_second
+    from radpipe.devices import resolve_device
     from radpipe.models.adm_config import AdmConfig
     from radpipe.models.checkpoints import architecture
-    from radpipe.stages.base import config_of
-    from radpipe.stages.training import resolve_device
 
-    chosen = settings.read()
+    chosen = params.read()
     dataset = chosen.run.datasets[0]
     resolved = chosen.resolve(dataset)
-    own: AdmConfig = config_of(resolved.datasets[dataset].model, resolved.datasets[dataset].size)
+    own: AdmConfig = resolved.datasets[dataset].model.at(resolved.datasets[dataset].size)
     say("Mask bank, one core")
     say(_table(masks_per_second(resolved.masks.training.family, (own.image_size, 256), 2.0)))
     say(f"\nTraining at the settings of {dataset}")

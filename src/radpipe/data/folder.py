@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
 
-from radpipe.data.images import Picture, Source, convert, held_out
+from radpipe.data.images import Picture, Source, convert
 from radpipe.errors import UserError
-from radpipe.settings import Section
+from radpipe.pictures import SUFFIXES
+from radpipe.section import Section
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+log = logging.getLogger(__name__)
+
+SHARDS = {".parquet"}
 _STRETCH = 500  # files per part
 
 
@@ -37,7 +43,9 @@ class Stretch:
     stamp: str
 
 
-def prepare(settings: Settings, size: int, seed: int, out: Path, cache: Path) -> None:
+def prepare(
+    settings: Settings, size: int, seed: int, out: Path, cache: Path, threads: int = 1
+) -> None:
     """Centre-crop and resize all images as ADM does; split by a permutation of seed `seed`.
 
     Raises:
@@ -46,7 +54,49 @@ def prepare(settings: Settings, size: int, seed: int, out: Path, cache: Path) ->
     source = pictures(Path(settings.folder).expanduser(), settings.licence, settings.attribution)
     total = sum(source.counts)
     val, test = (max(1, round(share * total)) for share in (settings.val, settings.test))
-    convert(source, held_out(total, val, test, seed), size, out, cache / "converted" / "folder")
+    convert(source, val, test, seed, size, out, cache / "converted" / "folder", threads)
+
+
+def listing(folder: Path, suffixes: Collection[str]) -> tuple[list[tuple[str, int, int]], str]:
+    """(path below the folder, bytes, time of change) of all files with a suffix, by path.
+
+    The second value counts the others. Hidden files and what links to folders lead to are left out.
+
+    Raises:
+        UserError: a sub-folder cannot be read.
+    """
+    found, others = [], Counter[str]()
+    for entry in _entries(str(folder)):
+        suffix = Path(entry.name).suffix.lower()
+        if suffix not in suffixes:
+            others[suffix or "without suffix"] += 1
+        elif os.access(entry.path, os.R_OK) and entry.is_file():  # no dead link, no socket
+            facts, below = entry.stat(), entry.path[len(str(folder)) :].lstrip("/")
+            found.append((below, facts.st_size, facts.st_mtime_ns))
+        else:
+            others[f"unreadable {suffix}"] += 1
+    return sorted(found), ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))
+
+
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+    """All but folders and hidden files."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _entries(entry.path)
+                elif not entry.name.startswith("."):
+                    yield entry
+    except OSError as error:
+        raise UserError(f"the folder cannot be read: {error.strerror}", folder) from None
+
+
+def digest(folder: Path) -> str:
+    """Changes with any picture or shard of a folder, by name, size and time of change."""
+    if not folder.is_dir():
+        return "missing"
+    found, _ = listing(folder, {*SUFFIXES, *SHARDS})
+    return hashlib.sha256(repr(found).encode()).hexdigest()[:20]
 
 
 def pictures(folder: Path, licence: str, attribution: str) -> Source:
@@ -57,23 +107,20 @@ def pictures(folder: Path, licence: str, attribution: str) -> Source:
     """
     if not folder.is_dir():
         raise UserError("there is no such folder of images", str(folder), "correct `data.folder`")
-    files = sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
+    files, others = listing(folder, set(SUFFIXES))
+    kinds = ", ".join(sorted(SUFFIXES))
+    if others:
+        log.warning("%s: skipped %s; read are: %s", folder, others, kinds)
     if not files:
-        raise UserError(
-            "the folder holds no images", str(folder), f"it may hold: {', '.join(sorted(SUFFIXES))}"
-        )
+        raise UserError("the folder holds no images", str(folder), f"it may hold: {kinds}")
     parts = [_stretch(folder, files[i : i + _STRETCH]) for i in range(0, len(files), _STRETCH)]
-    return Source(parts, [len(part.files) for part in parts], read, licence, attribution)
+    facts = {"licence": licence, "attribution": attribution}
+    return Source(parts, [len(part.files) for part in parts], read, lambda id: facts)
 
 
-def _stretch(folder: Path, files: list[str]) -> Stretch:
-    stats = [(folder / name).stat() for name in files]
-    facts = repr([(stat.st_size, stat.st_mtime_ns) for stat in stats])
-    return Stretch(str(folder), tuple(files), hashlib.sha256(facts.encode()).hexdigest())
+def _stretch(folder: Path, files: list[tuple[str, int, int]]) -> Stretch:
+    stamp = hashlib.sha256(repr(files).encode()).hexdigest()
+    return Stretch(str(folder), tuple(name for name, _, _ in files), stamp)
 
 
 def read(part: Stretch) -> Iterator[Picture]:

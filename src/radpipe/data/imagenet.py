@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 
 from radpipe.data._large import LargeSettings, prepare_large
 
 COLLECTION = "imagenet-1k"
-
-
-class Settings(LargeSettings):
-    """Settings of ImageNet."""
-
-
-def prepare(settings: Settings, size: int, seed: int, out: Path, cache: Path) -> None:
-    """Write the splits; `seed` plays no part, the paper's split has a seed of its own."""
-    prepare_large(COLLECTION, settings, size, out, cache)
+Settings = LargeSettings
+prepare = partial(prepare_large, COLLECTION)

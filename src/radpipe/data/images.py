@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import csv
 import hashlib
-import io
 import json
 import multiprocessing
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -22,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
-from tqdm import tqdm
+from PIL import Image
 
-from radpipe.downloads import need_space
+from radpipe import pictures
 from radpipe.errors import UserError
 from radpipe.files import atomic
 from radpipe.imagestore import ImageStore, ImageWriter
+from radpipe.progress import bar
 
 SPLITS = ("train", "val", "test")
 
@@ -56,37 +54,23 @@ class Source:
         parts: whatever `read` takes; picklable.
         counts: pictures of each part.
         read: a module-level function that yields a part's pictures in order.
-        licence, attribution: for the manifest.
+        facts: columns of the manifest for a picture's id.
     """
 
     parts: Sequence[Any]
     counts: Sequence[int]
     read: Callable[[Any], Iterator[Picture]]
-    licence: str
-    attribution: str
+    facts: Callable[[str], dict[str, str]]
 
 
 def decode(picture: Picture) -> Image.Image:
-    """The picture as RGB.
+    """The picture as RGB, upright; on white where it is transparent (our choice; ADM drops the
+    alpha channel and does not look at EXIF data).
 
     Raises:
-        UserError: naming a malformed picture.
+        UserError: naming a picture that cannot be read.
     """
-    try:
-        with Image.open(io.BytesIO(picture.data)) as image:
-            return image.convert("RGB")
-    except (
-        UnidentifiedImageError,
-        OSError,
-        SyntaxError,
-        ValueError,
-        Image.DecompressionBombError,
-    ) as error:
-        raise UserError(
-            f"the image is malformed: {' '.join(str(error).split())}",
-            picture.where,
-            "repair or remove it, then run again",
-        ) from None
+    return Image.fromarray(pictures.decode(picture.data, picture.where, "image").opaque)
 
 
 def square(image: Image.Image, size: int) -> np.ndarray:
@@ -128,41 +112,65 @@ def held_out(total: int, val: int, test: int, seed: int) -> np.ndarray:
 
 
 def convert(
-    source: Source, split: np.ndarray, size: int, out: Path, work: Path, workers: int | None = None
+    source: Source, val: int, test: int, seed: int, size: int, out: Path, work: Path, workers: int
 ) -> None:
     """Write the splits' image stores and the manifest.
 
     Args:
         source: the data set.
-        split: `[total]`, positions in SPLITS, in the order of parts and pictures.
+        val, test, seed: of `held_out`, which deals the different pictures; copies follow them.
         size: image side in pixels.
         out: folder of the results.
         work: folder for the parts; what a killed run left there is used; removed at the end.
-        workers: processes; None takes as many as this process may use cores.
+        workers: processes.
     """
-    key = hashlib.sha256(
-        json.dumps([size, list(source.counts), [repr(part) for part in source.parts]]).encode()
-    ).hexdigest()
-    folder = work / key[:16]
-    need_space(folder, 4 * len(split) * size * size, f"converting {len(split)} images")
+    from radpipe.downloads import need_space
+
+    total = sum(source.counts)
+    held_out(total, val, test, seed)  # refused before the work
+    key = hashlib.sha256(json.dumps([size, list(source.counts)]).encode())
+    for part in source.parts:
+        key.update(repr(part).encode())
+    folder = work / key.hexdigest()[:16]
+    need_space(folder, 4 * total * size * size, f"converting {total} images")
     todo = [i for i in range(len(source.parts)) if not _part(folder, i).is_file()]
-    workers = min(workers or len(os.sched_getaffinity(0)), max(len(todo), 1))
-    with tqdm(total=len(split), desc="converting", unit="image", disable=None) as bar:
-        bar.update(sum(n for i, n in enumerate(source.counts) if i not in set(todo)))
-        for index in _each(workers, source, size, folder, todo):
-            bar.update(source.counts[index])
-    _merge(source, split, folder, out)
+    done = total - sum(source.counts[i] for i in todo)
+    with bar(total, "converting", start=done) as progress:
+        for index in _each(min(workers, len(todo)), source, size, folder, todo):
+            progress.update(source.counts[index])
+    marks = np.concatenate([store.marks for store in _stores(folder, source)])
+    _merge(source, _stores(folder, source), deal(marks, val, test, seed), out)
     shutil.rmtree(folder)
+
+
+def deal(marks: np.ndarray, val: int, test: int, seed: int) -> np.ndarray:
+    """Split index of each image, equal ones in one split: `held_out` of the different images.
+
+    Args:
+        marks: `[total]`, the same number for equal images.
+        val, test, seed: see `held_out`.
+    """
+    _, first, which = np.unique(marks, return_index=True, return_inverse=True)
+    order = np.argsort(np.argsort(first))  # the different images by their first appearance
+    return held_out(len(first), val, test, seed)[order[which]]
 
 
 def _part(folder: Path, index: int) -> Path:
     return folder / f"{index:05d}.zip"
 
 
+def _stores(folder: Path, source: Source) -> Iterator[ImageStore]:
+    """The converted parts, one open at a time."""
+    for index in range(len(source.parts)):
+        store = ImageStore(_part(folder, index))
+        yield store
+        store.close()
+
+
 def _each(workers: int, source: Source, size: int, folder: Path, todo: list[int]) -> Iterator[int]:
     """Convert the parts; yields each one's index when it is done."""
-    jobs = [(source.read, source.parts[i], size, _part(folder, i), i) for i in todo]
-    if workers == 1:
+    jobs = ((source.read, source.parts[i], size, _part(folder, i), i) for i in todo)
+    if workers < 2:
         yield from (_convert_part(*job) for job in jobs)
         return
     context = multiprocessing.get_context("spawn")
@@ -186,24 +194,19 @@ def _convert_part(
     return index
 
 
-def _merge(source: Source, split: np.ndarray, folder: Path, out: Path) -> None:
+def _merge(source: Source, stores: Iterator[ImageStore], split: np.ndarray, out: Path) -> None:
     """Parts -> splits, by copying encoded images in order."""
-    position = 0
+    images = ((id, store.read_png(id)) for store in stores for id in store.ids)
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(ImageWriter(out / f"{name}.zip")) for name in SPLITS]
         temporary = stack.enter_context(atomic(out / "manifest.csv"))
         file = stack.enter_context(temporary.open("w", newline="", encoding="utf-8"))
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["id", "split", "sha256", "licence", "attribution"])
-        for index in range(len(source.parts)):
-            store = ImageStore(_part(folder, index))
-            for id in store.ids:
-                data = store.read_png(id)
-                place = int(split[position])
-                writers[place].add_png(id, data)
-                digest = hashlib.sha256(data).hexdigest()
-                rows.writerow([id, SPLITS[place], digest, source.licence, source.attribution])
-                position += 1
-            store.close()
-    if position != len(split):
-        raise RuntimeError(f"{position} images were converted instead of {len(split)}")
+        rows: csv.DictWriter[str] | None = None
+        for (id, data), place in zip(images, split, strict=True):
+            writers[place].add_png(id, data)
+            digest = hashlib.sha256(data).hexdigest()
+            row = {"id": id, "split": SPLITS[place], "sha256": digest, **source.facts(id)}
+            if rows is None:
+                rows = csv.DictWriter(file, list(row), lineterminator="\n")
+                rows.writeheader()
+            rows.writerow(row)

@@ -38,7 +38,8 @@ def source(paths: Sequence[Path], column: str, licence: str, attribution: str) -
         counts.append(_rows(path, column))
         stamp = (path.stat().st_size, path.stat().st_mtime_ns)
         shards.append(Shard(str(path), column, sum(counts[:-1]), stamp))
-    return Source(shards, counts, read, licence, attribution)
+    facts = {"licence": licence, "attribution": attribution}
+    return Source(shards, counts, read, lambda id: facts)
 
 
 def read(shard: Shard) -> Iterator[Picture]:

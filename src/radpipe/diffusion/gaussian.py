@@ -7,11 +7,14 @@ the right answer (idea: deepinv's analytic denoisers).
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from radpipe.diffusion.process import eps_from_x0
 from radpipe.diffusion.solvers import Level, Prediction
+from radpipe.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class GaussianDenoiser:

@@ -7,11 +7,13 @@ was in, its place there, the batch size, or the device.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from radpipe.lazy import torch
 from radpipe.seeding import key_hash
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def image_seed(seed: int, *key: str | int) -> int:
@@ -38,13 +40,10 @@ class PerImageNoise:
 
     Args:
         seeds: one seed in [0, 2**63) per image of the batch.
-        device: where `integers` returns its numbers; `normal` follows its argument.
     """
 
-    def __init__(self, seeds: Sequence[int], device: torch.device | str = "cpu") -> None:
-        self.seeds = tuple(seeds)
-        self.device = torch.device(device)
-        self._generators = [torch.Generator("cpu").manual_seed(seed) for seed in self.seeds]
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self._generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
 
     def __len__(self) -> int:
         return len(self._generators)
@@ -60,8 +59,3 @@ class PerImageNoise:
         shape = x.shape[1:]
         drawn = [torch.randn(shape, generator=g, dtype=torch.float32) for g in self._generators]
         return torch.stack(drawn).to(device=x.device, dtype=x.dtype)
-
-    def integers(self, low: int, high: int) -> Tensor:
-        """One integer per image, uniform on low <= n < high: int64 `[B]`."""
-        drawn = [torch.randint(low, high, (), generator=g) for g in self._generators]
-        return torch.stack(drawn).to(self.device)

@@ -19,8 +19,12 @@ frozen to the last bit, and a uniform map follows the scalar schedule to the las
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+from radpipe.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _WHOLE_LEVEL = 1e-8  # times nearer than this to a whole level are that level (float64 rounding)
 
@@ -67,10 +71,6 @@ class TwoPhaseSchedule:
     def alpha_bar_scalar(self) -> Tensor:
         """abar of the scalar schedule, float64 `[T + 1]`; entry 0 is 1."""
         return self._hole_path[: self.steps + 1].exp()
-
-    def phase(self, t: int | Tensor) -> Tensor:
-        """Phase of the step that ends at level t, 1 or 2, int64 in the shape of t (level 0: 1)."""
-        return 1 + (torch.as_tensor(t) > self.steps).long()
 
     def log_alpha_bar(self, t: int | Tensor, m: Tensor) -> Tensor:
         """log abar_t,i, float64 `[B, 1, H, W]`, <= 0; arguments as for `alpha_bar`."""

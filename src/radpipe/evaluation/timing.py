@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
+
+from radpipe.lazy import torch
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
@@ -67,6 +68,21 @@ def measure(fn: Callable[[], object], repeats: int, warmup: int, device: torch.d
         seconds.append(time.perf_counter() - start)
     q25, median, q75 = (float(q) for q in np.quantile(seconds, (0.25, 0.5, 0.75)))
     return Timing(median, q25, q75, repeats, warmup, _peak(device, kind), kind)
+
+
+def calibrate(device: torch.device) -> float:
+    """Median seconds of a fixed work, three convolutions of 64 channels at 64x64 pixels, of the
+    kind that networks spend their time on (our choice)."""
+    x = torch.ones(8, 64, 64, 64, device=device)
+    kernel = torch.full((64, 64, 3, 3), 1 / 576, device=device)
+
+    def work() -> None:
+        with torch.no_grad():
+            y = x
+            for _ in range(3):
+                y = torch.nn.functional.conv2d(y, kernel, padding=1)
+
+    return measure(work, 9, 2, device).median
 
 
 def _synchronise(device: torch.device) -> None:

@@ -6,12 +6,9 @@ of `Inpainter`.
 
 from __future__ import annotations
 
-import importlib
-import inspect
 from typing import TYPE_CHECKING
 
-from radpipe.errors import unknown
-from radpipe.settings_checks import plugins
+from radpipe import plugins
 
 if TYPE_CHECKING:
     from radpipe.inpainters.base import Inpainter
@@ -24,16 +21,13 @@ def load(name: str) -> type[Inpainter]:
         UserError: there is no such file.
         TypeError: the file does not define exactly one `Inpainter`.
     """
-    methods = plugins("inpainters")
-    if name not in methods:
-        raise unknown("inpainting method", name, methods)
     from radpipe.inpainters.base import Inpainter
 
-    module = importlib.import_module(f"radpipe.inpainters.{name}")
+    module = plugins.load("inpainters", name, "inpainting method")
     classes = [
         value
         for value in vars(module).values()
-        if inspect.isclass(value)
+        if issubclass(type(value), type)  # `isinstance` would import what is lazy
         and issubclass(value, Inpainter)
         and value.__module__ == module.__name__
     ]

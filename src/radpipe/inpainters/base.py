@@ -5,108 +5,126 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from radpipe.diffusion.noise import PerImageNoise
 from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.diffusion.solvers import for_hole
 from radpipe.errors import UserError
-from radpipe.settings import Section
+from radpipe.lazy import torch
+from radpipe.section import Section
 
 log = logging.getLogger(__name__)
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
+@dataclass
+class Tally:
+    """Images evaluated so far, one call on a batch of B counts B; and whom to tell of a call."""
+
+    images: int = 0
+    on_step: Callable[[], None] | None = None
+
+
 class Counted:
-    """A model that counts the images it evaluates; stands wherever the model stands.
+    """A model whose evaluations are counted; stands wherever the model stands.
 
     Args:
-        model: any callable whose first argument is a batch `[B, ...]`: a denoiser, a generator.
+        model: any callable whose first argument is a batch `[B, ...]`: a denoiser, a generator;
+            None for a method without one, which does not call it.
+        tally: counts; of its own where None.
     """
 
-    def __init__(self, model: Callable[..., Any], tally: list[int] | None = None) -> None:
-        self.wrapped = model
-        self._tally = [0] if tally is None else tally
+    def __init__(self, model: Any, tally: Tally | None = None) -> None:
+        self.wrapped, self.tally = model, tally or Tally()
 
-    @property
-    def images(self) -> int:
-        """Images evaluated since the start: one call on a batch of B counts B."""
-        return self._tally[0]
-
-    def __call__(self, x: Tensor, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
         result = self.wrapped(x, *args, **kwargs)
-        self._tally[0] += x.shape[0]
+        self.tally.images += x.shape[0]
+        if self.tally.on_step is not None:
+            self.tally.on_step()
         return result
 
-    def with_hole(self, hole: Tensor) -> Counted:
+    def with_hole(self, hole: torch.Tensor) -> Counted:
         """The model for these holes (see `solvers.for_hole`), counted together with this one."""
-        return Counted(for_hole(self.wrapped, hole), self._tally)
-
-    def forget(self, images: int) -> None:
-        """Set the count back, after a run that is done again."""
-        self._tally[0] = images
+        return Counted(for_hole(self.wrapped, hole), self.tally)
 
 
 class Inpainter(ABC):
     """One inpainting method. White/True = hole = generate.
+
+    A file of inpainters/ holds one subclass: what it says of itself, its `Settings`, `inpaint`.
 
     Args:
         settings: an instance of the class's `Settings`.
         model: what the class's `requires` names: a denoiser for "rad" and "base", a generator
             for "lama", None where nothing is required. Kept as `self.model`, counted.
         schedule: the noise schedule the model was trained on.
+
+    Attributes:
+        label: how it is printed.
+        colour: in figures, `#RRGGBB`.
+        marker: in figures, matplotlib's letter; empty: one that no other method has.
+        citation: authors, title, venue, arXiv number.
+        rule: one line for the README's table of methods.
+        requires: the network that it runs on.
+        gradient: each evaluation is followed by a gradient to the image.
+        Settings: of `inpainters.<name>` in params.yaml.
     """
 
-    citation: ClassVar[str]  # authors, title, venue, arXiv number
-    rule: ClassVar[str]  # one line for the README's table of methods
-    requires: ClassVar[Literal["rad", "base", "lama"] | None]
-    gradient: ClassVar[bool] = False  # each evaluation is followed by a gradient to the image
-    Settings: ClassVar[type[Section]]
+    label: ClassVar[str]
+    colour: ClassVar[str]
+    marker: ClassVar[str] = ""
+    citation: ClassVar[str]
+    rule: ClassVar[str]
+    requires: ClassVar[Literal["rad", "base", "lama"] | None] = None
+    gradient: ClassVar[bool] = False
+    Settings: ClassVar[type[Section]] = Section
 
     def __init__(self, settings: Section, model: Any | None, schedule: TwoPhaseSchedule) -> None:
         if (model is None) != (self.requires is None):
             raise TypeError(f"{type(self).__name__} requires model {self.requires}, got {model}")
         self.settings = settings
-        self.model = None if model is None else Counted(model)
+        self.model = Counted(model)
         self.schedule = schedule
-
-    @property
-    def counted_model(self) -> Counted:
-        """The model of a method that requires one."""
-        if self.model is None:
-            raise TypeError(f"{type(self).__name__} has no model")
-        return self.model
 
     @abstractmethod
     def inpaint(
-        self,
-        known: Tensor,
-        hole: Tensor,
-        noise: PerImageNoise,
-        on_step: Callable[[], None] | None = None,
-    ) -> Tensor:
+        self, known: torch.Tensor, hole: torch.Tensor, noise: PerImageNoise
+    ) -> torch.Tensor:
         """Fill holes.
 
         Args:
             known: float32 `[B, 3, H, W]` in [-1, 1], 0 in the hole: the truth is not there.
             hole: bool `[B, 1, H, W]`, True = hole.
             noise: one generator per image; the only source of randomness.
-            on_step: called after each network evaluation of the batch, for progress bars.
 
         Returns:
             `[B, 3, H, W]`, about [-1, 1]; known pixels as they came in.
         """
 
-    @abstractmethod
     def planned_evaluations(self) -> int:
         """Network evaluations per image by the settings, for progress bars and plans; what is
-        reported after a run is counted."""
+        reported after a run is counted. Here: one per step, or one where there are no steps."""
+        return 0 if self.requires is None else int(getattr(self.settings, "steps", 1))
+
+    def refuse_without_known(self, hole: torch.Tensor) -> None:
+        """For a method that continues what is around a hole: there must be something.
+
+        Raises:
+            UserError: a mask of `[B, 1, H, W]` is all hole.
+        """
+        if bool(hole.flatten(1).all(1).any()):
+            raise UserError(
+                f"{self.label} continues the known pixels, and a mask is all white: none is known",
+                f"method {type(self).__name__}",
+                "leave a part of the mask black, or take a method that generates, such as `rad`",
+            )
 
 
 class BatchResult(NamedTuple):
@@ -116,12 +134,12 @@ class BatchResult(NamedTuple):
     evaluations: float
 
 
-def to_network(images: NDArray[np.uint8]) -> Tensor:
+def to_network(images: NDArray[np.uint8]) -> torch.Tensor:
     """Pixels as stored, uint8 `[B, H, W, 3]` -> float32 `[B, 3, H, W]` in [-1, 1]."""
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2) / 127.5 - 1
 
 
-def to_pixels(x: Tensor) -> NDArray[np.uint8]:
+def to_pixels(x: torch.Tensor) -> NDArray[np.uint8]:
     """float `[B, 3, H, W]` -> uint8 `[B, H, W, 3]`, rounded and clamped; undoes `to_network`."""
     levels = ((x.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     pixels: NDArray[np.uint8] = levels.permute(0, 2, 3, 1).cpu().numpy()
@@ -149,21 +167,19 @@ def run_batch(
         hole: bool `[B, H, W]`, True = hole.
         seeds: one per image.
         device: where to compute.
-        on_step: passed on to the method.
+        on_step: called after each network evaluation of the batch, for progress bars.
 
     Raises:
         UserError: one image alone does not fit in memory.
         RuntimeError: the method changed a known pixel or returned a number that is not finite.
     """
-    counter = inpainter.model
-    before = counter.images if counter is not None else 0
+    tally = inpainter.model.tally
+    before = tally.images
     result = _attempt(inpainter, images, hole, seeds, device, on_step)
-    if isinstance(result, Tensor):
+    if isinstance(result, torch.Tensor):
         _check(inpainter, result, images, hole)
-        done = counter.images - before if counter is not None else 0
-        return BatchResult(to_pixels(result), done / len(images))
-    if counter is not None:
-        counter.forget(before)
+        return BatchResult(to_pixels(result), (tally.images - before) / len(images))
+    tally.images = before
     if len(images) == 1:
         raise UserError(
             f"one image of {images.shape[1]}x{images.shape[2]} pixels does not fit in the memory "
@@ -188,7 +204,7 @@ def _attempt(
     seeds: Sequence[int],
     device: torch.device | str,
     on_step: Callable[[], None] | None,
-) -> Tensor | str:
+) -> torch.Tensor | str:
     """The method's output, or the message where memory ran out.
 
     A function of its own, so that everything the failed run held is free when it returns.
@@ -196,19 +212,22 @@ def _attempt(
     try:
         holes = torch.from_numpy(np.ascontiguousarray(hole))[:, None].to(device)
         known = to_network(images).to(device).masked_fill(holes, 0.0)
-        return inpainter.inpaint(known, holes, PerImageNoise(seeds, device), on_step)
+        inpainter.model.tally.on_step = on_step
+        return inpainter.inpaint(known, holes, PerImageNoise(seeds))
     except (RuntimeError, MemoryError) as error:  # torch.cuda.OutOfMemoryError is a RuntimeError
         message = str(error).splitlines()[0] if str(error) else type(error).__name__
         text = str(error).lower()
         if not isinstance(error, MemoryError) and not any(m in text for m in _OUT_OF_MEMORY):
             raise
+    finally:
+        inpainter.model.tally.on_step = None
     if torch.device(device).type == "cuda":
         torch.cuda.empty_cache()
     return message
 
 
 def _check(
-    inpainter: Inpainter, output: Tensor, images: NDArray[np.uint8], hole: NDArray[np.bool_]
+    inpainter: Inpainter, output: torch.Tensor, images: NDArray[np.uint8], hole: NDArray[np.bool_]
 ) -> None:
     """Refuse an output that is not finite or that changed a known pixel."""
     name = type(inpainter).__name__

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar, Literal
-
 import numpy as np
-import torch
-from skimage.restoration import inpaint_biharmonic
-from torch import Tensor
 
 from radpipe.diffusion.noise import PerImageNoise
 from radpipe.inpainters.base import Inpainter
-from radpipe.settings import Section
-
-
-class BiharmonicSettings(Section):
-    """Biharmonic inpainting has nothing to set."""
+from radpipe.lazy import skimage, torch
 
 
 class Biharmonic(Inpainter):
@@ -26,29 +16,21 @@ class Biharmonic(Inpainter):
     the known pixels. Known pixels are pasted back as they came. Deterministic.
     """
 
-    citation: ClassVar[str] = (
+    label, colour, marker = "Biharmonic", "#000000", "*"
+    citation = (
         "Damelin and Hoang, On Surface Completion and Image Inpainting by Biharmonic Functions: "
         "Numerical Aspects, Int. J. of Mathematics and Mathematical Sciences, 2018"
     )
-    rule: ClassVar[str] = "biharmonic equation in the hole with the known pixels as boundary values"
-    requires: ClassVar[Literal["rad", "base", "lama"] | None] = None
-    Settings: ClassVar[type[Section]] = BiharmonicSettings
-
-    def planned_evaluations(self) -> int:
-        return 0
+    rule = "biharmonic equation in the hole with the known pixels as boundary values"
 
     def inpaint(
-        self,
-        known: Tensor,
-        hole: Tensor,
-        noise: PerImageNoise,
-        on_step: Callable[[], None] | None = None,
-    ) -> Tensor:
+        self, known: torch.Tensor, hole: torch.Tensor, noise: PerImageNoise
+    ) -> torch.Tensor:
+        self.refuse_without_known(hole)
         images = known.permute(0, 2, 3, 1).cpu().numpy().astype(np.float64)
-        masks = hole[:, 0].cpu().numpy()
         filled = [
-            inpaint_biharmonic(image, mask, channel_axis=-1)
-            for image, mask in zip(images, masks, strict=True)
+            skimage.restoration.inpaint_biharmonic(image, mask, channel_axis=-1)
+            for image, mask in zip(images, hole[:, 0].cpu().numpy(), strict=True)
         ]
         out = torch.from_numpy(np.stack(filled)).permute(0, 3, 1, 2).to(known)
         return torch.where(hole, out, known)

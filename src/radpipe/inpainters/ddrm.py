@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
-import torch
-from pydantic import Field
-from torch import Tensor
+from pydantic import Field, field_validator
 
+from radpipe.diffusion.levels import Level, LevelPath, check_leading
 from radpipe.diffusion.noise import PerImageNoise
 from radpipe.diffusion.process import like, q_sample, x0_from_eps
-from radpipe.diffusion.solvers import (
-    KnownRegion,
-    Level,
-    LevelPath,
-    Prediction,
-    reverse,
-    spaced_levels,
-)
+from radpipe.diffusion.reverse import Pasted, reverse
+from radpipe.diffusion.solvers import Prediction
 from radpipe.inpainters.base import Inpainter
-from radpipe.settings import Section
+from radpipe.lazy import torch
+from radpipe.section import Section
 
 
 @dataclass(frozen=True)
@@ -38,14 +30,14 @@ class SpectralUpdate:
     x0 is not clipped, and the network's variance channels are not used, as in the paper.
     """
 
-    known: Tensor
-    hole: Tensor
+    known: torch.Tensor
+    hole: torch.Tensor
     eta: float
     eta_b: float
 
     def step(
-        self, x: Tensor, pred: Prediction, now: Level, next: Level, noise: PerImageNoise
-    ) -> Tensor:
+        self, x: torch.Tensor, pred: Prediction, now: Level, next: Level, noise: PerImageNoise
+    ) -> torch.Tensor:
         x0 = x0_from_eps(x, pred.eps, now.alpha_bar)
         sigma = like(((1 - next.alpha_bar) / next.alpha_bar).sqrt(), x)
         z = noise.normal(x)
@@ -54,60 +46,49 @@ class SpectralUpdate:
         return like(next.alpha_bar.sqrt(), x) * torch.where(self.hole, inside, outside)
 
 
-class PasteAtEnd(KnownRegion):
-    """The update itself treats the known part; the input is pasted over it at the end.
+class Ddrm(Inpainter):
+    """Kawar et al., NeurIPS 2022.
 
-    With eta_b = 1 the last step gives y already and the paste changes nothing.
+    The update itself treats the known part; with eta_b = 1 its last step gives the input already,
+    and the paste at the end changes nothing.
     """
 
-    def __init__(self, known: Tensor, hole: Tensor) -> None:
-        self.known, self.hole = known, hole
-
-    def finish(self, x: Tensor) -> Tensor:
-        return torch.where(self.hole, x, self.known)
-
-
-class DdrmSettings(Section):
-    """Settings of DDRM."""
-
-    steps: int = Field(
-        20,
-        ge=1,
-        le=1000,
-        description="network evaluations per image, equal strides ending at level 1 (official)",
-    )
-    eta: float = Field(0.85, ge=0, le=1, description="share of fresh noise in the hole (official)")
-    eta_b: float = Field(
-        1.0, ge=0, le=1, description="weight of the measurement in the known part (official)"
-    )
-
-
-class Ddrm(Inpainter):
-    """Kawar et al., NeurIPS 2022."""
-
-    citation: ClassVar[str] = (
+    label, colour, marker = "DDRM", "#E69F00", "v"
+    citation = (
         "Kawar et al., Denoising Diffusion Restoration Models, NeurIPS 2022 (arXiv 2201.11793)"
     )
-    rule: ClassVar[str] = (
-        "spectral update: hole as DDIM with eta, known part drawn around the input; input pasted"
-    )
-    requires: ClassVar[Literal["rad", "base", "lama"] | None] = "base"
-    Settings: ClassVar[type[Section]] = DdrmSettings
-    settings: DdrmSettings
+    rule = "spectral update: hole as DDIM with eta, known part drawn around the input; input pasted"
+    requires = "base"
 
-    def planned_evaluations(self) -> int:
-        return self.settings.steps
+    class Settings(Section):
+        """Settings of DDRM."""
+
+        steps: int = Field(
+            20,
+            ge=1,
+            le=1000,
+            description="network evaluations per image, equal strides ending at level 1 (official)",
+        )
+        eta: float = Field(
+            0.85, ge=0, le=1, description="share of fresh noise in the hole (official)"
+        )
+        eta_b: float = Field(
+            1.0, ge=0, le=1, description="weight of the measurement in the known part (official)"
+        )
+
+        @field_validator("steps")
+        @classmethod
+        def _reach_the_noise(cls, steps: int) -> int:
+            check_leading(steps)
+            return steps
+
+    settings: Settings
 
     def inpaint(
-        self,
-        known: Tensor,
-        hole: Tensor,
-        noise: PerImageNoise,
-        on_step: Callable[[], None] | None = None,
-    ) -> Tensor:
-        times = spaced_levels(self.schedule, self.settings.steps, "leading")
-        path = LevelPath(self.schedule, times)
+        self, known: torch.Tensor, hole: torch.Tensor, noise: PerImageNoise
+    ) -> torch.Tensor:
+        path = LevelPath.spaced(self.schedule, self.settings.steps, "leading")
         # Start: mean y where known and 0 in the hole, standard deviation sigma everywhere.
         x = q_sample(known.masked_fill(hole, 0.0), path[0].alpha_bar, noise.normal(known))
         update = SpectralUpdate(known, hole, self.settings.eta, self.settings.eta_b)
-        return reverse(self.counted_model, x, path, update, PasteAtEnd(known, hole), noise, on_step)
+        return reverse(self.model, x, path, update, Pasted(known, hole), noise)

@@ -2,50 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar, Literal
-
-import torch
-from torch import Tensor
-
 from radpipe.diffusion.noise import PerImageNoise
 from radpipe.inpainters.base import Inpainter
-from radpipe.settings import Section
-
-
-class LamaSettings(Section):
-    """None: which weights is a matter of the training, `training.lama.weights`."""
+from radpipe.lazy import torch
 
 
 class Lama(Inpainter):
     """Suvorov et al., WACV 2022.
 
     The model is what `radpipe.models.lama.load_generator` returns, for weights trained here and
-    for the public TorchScript file alike. It predicts the whole image, so the known pixels are
-    pasted back, as LaMa itself does. Deterministic.
+    for the public TorchScript file alike; which of them is a matter of the training
+    (`training.lama.weights`). It predicts the whole image, so the known pixels are pasted back,
+    as LaMa itself does. Deterministic.
     """
 
-    citation: ClassVar[str] = (
+    label, colour, marker = "LaMa", "#CC79A7", "P"
+    citation = (
         "Suvorov et al., Resolution-robust Large Mask Inpainting with Fourier Convolutions, "
         "WACV 2022 (arXiv 2109.07161)"
     )
-    rule: ClassVar[str] = "one forward pass of a Fourier-convolution ResNet; known pixels pasted"
-    requires: ClassVar[Literal["rad", "base", "lama"] | None] = "lama"
-    Settings: ClassVar[type[Section]] = LamaSettings
-    settings: LamaSettings
+    rule = "one forward pass of a Fourier-convolution ResNet; known pixels pasted"
+    requires = "lama"
 
-    def planned_evaluations(self) -> int:
-        return 1
-
-    @torch.no_grad()
     def inpaint(
-        self,
-        known: Tensor,
-        hole: Tensor,
-        noise: PerImageNoise,
-        on_step: Callable[[], None] | None = None,
-    ) -> Tensor:
-        output: Tensor = self.counted_model(known, hole)
-        if on_step is not None:
-            on_step()
-        return torch.where(hole, output, known)
+        self, known: torch.Tensor, hole: torch.Tensor, noise: PerImageNoise
+    ) -> torch.Tensor:
+        with torch.no_grad():
+            return torch.where(hole, self.model(known, hole), known)

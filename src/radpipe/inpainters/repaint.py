@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
-from typing import ClassVar, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
+from radpipe.diffusion.levels import Level, LevelPath, spaced_levels
 from radpipe.diffusion.noise import PerImageNoise
-from radpipe.diffusion.solvers import (
-    Ancestral,
-    Level,
-    LevelPath,
-    Prediction,
-    reverse,
-    spaced_levels,
-)
+from radpipe.diffusion.reverse import Pasted, reverse
+from radpipe.diffusion.solvers import Ancestral
 from radpipe.inpainters.base import Inpainter
-from radpipe.inpainters.score_sde import Replacement
-from radpipe.settings import Section
+from radpipe.lazy import torch
+from radpipe.section import Section
 
 
 def resampling_path(steps: int, jump_length: int, resamplings: int) -> list[int]:
@@ -41,20 +32,7 @@ def resampling_path(steps: int, jump_length: int, resamplings: int) -> list[int]
     return [*path, -1]
 
 
-class RepaintSettings(Section):
-    """Settings of RePaint."""
-
-    steps: int = Field(
-        250, ge=1, le=1000, description="respaced levels, spaced as ADM respaces (official)"
-    )
-    jump_length: int = Field(10, ge=1, description="levels a jump goes back up (official)")
-    resamplings: int = Field(
-        10, ge=1, description="times each stretch of jump_length levels is sampled; 1 = no jumps"
-    )
-    clip_x0: bool = Field(True, description="clip the predicted image to [-1, 1] (official)")
-
-
-class Injection(Replacement):
+class Injection(Pasted):
     """Known pixels become a fresh draw of q(x_now | y) before every model call; y is pasted last.
 
     Jumps use the loop's own `renoise`: one forward step of the respaced chain, whose beta is that
@@ -62,60 +40,48 @@ class Injection(Replacement):
     The paste is needed: the last model call's update leaves its own guess in the known part.
     """
 
-    def before(self, x: Tensor, now: Level, noise: PerImageNoise) -> Tensor:
-        return self.replace(x, now, noise)
-
-    def after(
-        self,
-        x_next: Tensor,
-        x: Tensor,
-        pred: Prediction,
-        now: Level,
-        next: Level,
-        noise: PerImageNoise,
-    ) -> Tensor:
-        return x_next
-
-    def finish(self, x: Tensor) -> Tensor:
-        return torch.where(self.hole, x, self.known)
+    def before(self, x: torch.Tensor, now: Level, noise: PerImageNoise) -> torch.Tensor:
+        return self.drawn(x, now, noise)
 
 
 class Repaint(Inpainter):
     """Lugmayr et al., CVPR 2022, algorithm 1, with ADM's learned variance."""
 
-    citation: ClassVar[str] = (
+    label, colour, marker = "RePaint", "#0072B2", "s"
+    citation = (
         "Lugmayr et al., RePaint: Inpainting using Denoising Diffusion Probabilistic Models, "
         "CVPR 2022 (arXiv 2201.09865)"
     )
-    rule: ClassVar[str] = (
-        "known part noised to the current level before every model call; jumps back to resample"
-    )
-    requires: ClassVar[Literal["rad", "base", "lama"] | None] = "base"
-    Settings: ClassVar[type[Section]] = RepaintSettings
-    settings: RepaintSettings
+    rule = "known part noised to the current level before every model call; jumps back to resample"
+    requires = "base"
 
-    def _path(self) -> list[int]:
+    class Settings(Section):
+        """Settings of RePaint."""
+
+        steps: int = Field(
+            250, ge=1, le=1000, description="respaced levels, spaced as ADM respaces (official)"
+        )
+        jump_length: int = Field(10, ge=1, description="levels a jump goes back up (official)")
+        resamplings: int = Field(
+            10, ge=1, description="times each stretch of jump_length levels is sampled; 1: no jumps"
+        )
+        clip_x0: bool = Field(True, description="clip the predicted image to [-1, 1] (official)")
+
+    settings: Settings
+
+    def path(self) -> list[int]:
+        """See `resampling_path`."""
         s = self.settings
         return resampling_path(s.steps, s.jump_length, s.resamplings)
 
     def planned_evaluations(self) -> int:
-        return sum(b < a for a, b in pairwise(self._path()))
+        """One per step down."""
+        return sum(b < a for a, b in pairwise(self.path()))
 
     def inpaint(
-        self,
-        known: Tensor,
-        hole: Tensor,
-        noise: PerImageNoise,
-        on_step: Callable[[], None] | None = None,
-    ) -> Tensor:
+        self, known: torch.Tensor, hole: torch.Tensor, noise: PerImageNoise
+    ) -> torch.Tensor:
         rising = spaced_levels(self.schedule, self.settings.steps, "linspace")[::-1]
-        times = [rising[index + 1] for index in self._path()]
-        return reverse(
-            self.counted_model,
-            noise.normal(known),
-            LevelPath(self.schedule, times),
-            Ancestral(self.settings.clip_x0),
-            Injection(known, hole),
-            noise,
-            on_step,
-        )
+        path = LevelPath(self.schedule, [rising[index + 1] for index in self.path()])
+        update, rule = Ancestral(self.settings.clip_x0), Injection(known, hole)
+        return reverse(self.model, noise.normal(known), path, update, rule, noise)

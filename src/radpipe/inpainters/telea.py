@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar, Literal
-
-import cv2
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from radpipe.diffusion.noise import PerImageNoise
-from radpipe.inpainters.base import Inpainter
-from radpipe.settings import Section
-
-
-class TeleaSettings(Section):
-    """Settings of Telea's method."""
-
-    radius: float = Field(
-        3.0, gt=0, description="neighbourhood a pixel is filled from, pixels (OpenCV's example)"
-    )
+from radpipe.inpainters.base import Inpainter, to_network, to_pixels
+from radpipe.lazy import cv2, torch
+from radpipe.section import Section
 
 
 class Telea(Inpainter):
@@ -31,31 +18,29 @@ class Telea(Inpainter):
     they came. Deterministic: no noise, no network.
     """
 
-    citation: ClassVar[str] = (
+    label, colour, marker = "Telea", "#7F7F7F", "X"
+    citation = (
         "Telea, An Image Inpainting Technique Based on the Fast Marching Method, "
         "Journal of Graphics Tools 9(1), 2004"
     )
-    rule: ClassVar[str] = "fast marching from the hole's border inwards, weighted local averages"
-    requires: ClassVar[Literal["rad", "base", "lama"] | None] = None
-    Settings: ClassVar[type[Section]] = TeleaSettings
-    settings: TeleaSettings
+    rule = "fast marching from the hole's border inwards, weighted local averages"
 
-    def planned_evaluations(self) -> int:
-        return 0
+    class Settings(Section):
+        """Settings of Telea's method."""
+
+        radius: float = Field(
+            3.0, gt=0, description="neighbourhood a pixel is filled from, pixels (OpenCV's example)"
+        )
+
+    settings: Settings
 
     def inpaint(
-        self,
-        known: Tensor,
-        hole: Tensor,
-        noise: PerImageNoise,
-        on_step: Callable[[], None] | None = None,
-    ) -> Tensor:
-        bytes_in = ((known + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        images = bytes_in.permute(0, 2, 3, 1).cpu().numpy()
+        self, known: torch.Tensor, hole: torch.Tensor, noise: PerImageNoise
+    ) -> torch.Tensor:
+        self.refuse_without_known(hole)
         masks = hole[:, 0].cpu().numpy().astype(np.uint8)
         filled = [
             cv2.inpaint(np.ascontiguousarray(image), mask, self.settings.radius, cv2.INPAINT_TELEA)
-            for image, mask in zip(images, masks, strict=True)
+            for image, mask in zip(to_pixels(known), masks, strict=True)
         ]
-        out = torch.from_numpy(np.stack(filled)).permute(0, 3, 1, 2).to(known) / 127.5 - 1
-        return torch.where(hole, out, known)
+        return torch.where(hole, to_network(np.stack(filled)).to(known), known)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
+
+from radpipe.lazy import cv2
 
 FRAME = 256
 _SUBPIXEL_BITS = 8
@@ -58,16 +59,16 @@ class Rectangles:
     margin: int
 
     def draw(self, rng: np.random.Generator, canvas: np.ndarray) -> None:
-        """Draw 255 into uint8 `[256, 256]`; sides are in [min_side, max_side)."""
+        """Draw 255 into uint8 `[256, 256]`; sides are in [min_side, max_side]."""
         for _ in range(rng.integers(self.fewest, self.most + 1)):
-            sides = rng.integers(self.min_side, self.max_side, 2)
+            sides = rng.integers(self.min_side, self.max_side + 1, 2)
             corner = rng.integers(self.margin, FRAME - self.margin - sides + 1)
             (x0, y0), (x1, y1) = corner, corner + sides
             canvas[y0:y1, x0:x1] = 255
 
 
-def at_most_half(draw: Callable[[np.ndarray], None], size: int) -> np.ndarray:
-    """Draw until the hole is neither empty nor more than half of the image.
+def hole_of(draw: Callable[[np.ndarray], None], size: int) -> np.ndarray:
+    """What is drawn, at the mask's size; may be empty where strokes are thinner than a pixel.
 
     Args:
         draw: draws 255 into uint8 `[256, 256]`.
@@ -76,18 +77,16 @@ def at_most_half(draw: Callable[[np.ndarray], None], size: int) -> np.ndarray:
     Returns:
         bool `[size, size]`, True = hole.
     """
-    while True:
-        canvas = np.zeros((FRAME, FRAME), np.uint8)
-        draw(canvas)
-        hole = resize(canvas, size)
-        if 0 < hole.mean() <= 0.5:
-            return hole
+    canvas = np.zeros((FRAME, FRAME), np.uint8)
+    draw(canvas)
+    return resize(canvas, size)
 
 
 def resize(canvas: np.ndarray, size: int) -> np.ndarray:
     """uint8 `[256, 256]` of 0 and 255 -> bool `[size, size]`: at least half covered."""
     method = cv2.INTER_AREA if size <= FRAME else cv2.INTER_LINEAR
-    return cv2.resize(canvas, (size, size), interpolation=method) >= 128
+    resized: np.ndarray = cv2.resize(canvas, (size, size), interpolation=method)
+    return resized >= 128
 
 
 def _line(canvas: np.ndarray, start: np.ndarray, end: np.ndarray, width: int) -> None:

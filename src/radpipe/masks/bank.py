@@ -14,7 +14,7 @@ import numpy as np
 from radpipe.errors import UserError
 from radpipe.files import atomic
 from radpipe.imagestore import ImageWriter
-from radpipe.masks import fits, load
+from radpipe.masks import LAMA_LIMIT, draw, fits
 from radpipe.seeding import generator
 
 
@@ -24,7 +24,14 @@ def shard_range(count: int, shard: int, shards: int) -> range:
 
 
 def write_shard(
-    path: Path, family: str, size: int, count: int, seed: int, shard: int = 0, shards: int = 1
+    path: Path,
+    family: str,
+    size: int,
+    count: int,
+    seed: int,
+    shard: int = 0,
+    shards: int = 1,
+    limit: float | None = LAMA_LIMIT,
 ) -> None:
     """Write one shard of a training bank, atomically.
 
@@ -36,11 +43,11 @@ def write_shard(
         seed: settings' seed; mask i depends on (seed, family, size, i) alone.
         shard: which part, from 0.
         shards: parts in all.
+        limit: see `masks.draw`.
     """
     fits(family, size)
-    sample = load(family).sample
     masks = [
-        np.packbits(sample(generator(seed, "bank", family, size, index), size))
+        np.packbits(draw(family, generator(seed, "bank", family, size, index), size, limit))
         for index in shard_range(count, shard, shards)
     ]
     bits = np.array(masks, np.uint8).reshape(-1, (size * size + 7) // 8)
@@ -49,17 +56,23 @@ def write_shard(
 
 
 def evaluation_masks(
-    path: Path, family: str, size: int, image_ids: Sequence[str], seed: int
+    path: Path,
+    family: str,
+    size: int,
+    image_ids: Sequence[str],
+    seed: int,
+    limit: float | None = LAMA_LIMIT,
 ) -> None:
     """Write one mask per image into an image store, under the image's id (1-bit PNG).
 
-    A mask depends on (seed, family, size, id) alone: adding images changes no other mask.
+    A mask depends on (seed, family, size, id, limit) alone: adding images changes no other mask.
+    `limit`: see `masks.draw`.
     """
     fits(family, size)
-    sample = load(family).sample
     with ImageWriter(path) as writer:
         for id in image_ids:
-            writer.add(id, sample(generator(seed, "evaluation", family, size, id), size))
+            rng = generator(seed, "evaluation", family, size, id)
+            writer.add(id, draw(family, rng, size, limit))
 
 
 class Bank:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from radpipe.devices import full_precision
 from radpipe.models.adm_config import AdmConfig
 from radpipe.models.noise_embedding import Embedding, TimeMap, embed
 from radpipe.models.norm import Norm
@@ -139,7 +140,7 @@ class AttentionBlock(nn.Module):
         if in_float32:  # a backward pass in bfloat16 takes PyTorch nine times as long
             parts = parts.float()
         query, key, value = parts.transpose(1, 2).unbind(3)
-        with torch.autocast("cpu", enabled=False) if in_float32 else nullcontext():
+        with full_precision(x) if in_float32 else nullcontext():
             h = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
         h = h.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
         return _pointwise(self.proj_out, h.to(x.dtype)).add_(x)
@@ -207,6 +208,8 @@ class AdmUNet(nn.Module):
         self.out = nn.Sequential(
             Norm(channels), nn.SiLU(), _zero(nn.Conv2d(channels, c.out_channels, 3, padding=1))
         )
+        for norm in (module for module in self.modules() if isinstance(module, Norm)):
+            norm.eps = c.norm_eps
 
     def _block(self, channels: int, out_channels: int, resize: Any = None) -> ResBlock:
         c = self.config
@@ -242,10 +245,8 @@ class AdmUNet(nn.Module):
         """
         height, width = x.shape[-2:]
         sizes = [(height >> n, width >> n) for n in range(len(self.config.channel_mult))]
-        # meta tensors, which only count operations, have no autocast of their own
-        kind = "cpu" if x.is_meta else x.device.type
         one_by_one = not self.training and x.device.type == "cpu"
-        with torch.autocast(kind, enabled=False):
+        with full_precision(x):
             embedding = embed(
                 time, self.time_embed, self.config.model_channels, sizes, one_by_one
             )

@@ -166,9 +166,10 @@ class TorchScriptLama(nn.Module):
 
 def save_generator(path: Path, generator: LamaGenerator, extra: dict[str, str]) -> None:
     """Weights as safetensors, with the architecture and `extra` (such as training steps) in the
-    file's header.
+    file's header: under one key, since several come in an order of chance.
     """
-    header = {"architecture": json.dumps({"kind": "lama", **asdict(generator.config)}), **extra}
+    architecture = {"kind": "lama", **asdict(generator.config), "extra": extra}
+    header = {"architecture": json.dumps(architecture, sort_keys=True)}
     tensors = {name: value.contiguous().cpu() for name, value in generator.state_dict().items()}
     save_file(tensors, path, metadata=header)
 
@@ -179,7 +180,7 @@ def _load_safetensors(path: Path) -> LamaGenerator:
             header = file.metadata() or {}
             tensors: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         sizes = json.loads(header["architecture"])
-        kind = sizes.pop("kind", None)
+        kind, _ = sizes.pop("kind", None), sizes.pop("extra", None)
         if kind != "lama":
             raise ValueError(f"it holds a network of kind {kind!r}")
         generator = LamaGenerator(LamaConfig(**sizes))

@@ -12,6 +12,7 @@ from peft.tuners.lora.layer import Conv1d, Conv2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from radpipe.devices import full_precision
 from radpipe.models.adm_config import AdmConfig
 
 ADAPTER = "default"
@@ -82,6 +83,6 @@ def folded(layer: Any) -> Tensor:
     if isinstance(layer, FusedQkv):
         b = b * layer.blocks
     weight: Tensor = layer.get_base_layer().weight
-    with torch.autocast(weight.device.type, enabled=False):
+    with full_precision(weight):
         delta = (layer.scaling[ADAPTER] * b.flatten(1)) @ a.flatten(1)
         return weight + delta.view_as(weight)

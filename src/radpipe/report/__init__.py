@@ -1,31 +1,41 @@
 """Tables and figures: one file each in tables/ and figures/.
 
-Such a file defines `KEYS` (settings that it may see), `needs(pipeline) -> list[Target]` (results
-that it reads) and `build(job) -> Table` or `draw(job) -> Drawing`. Adding a file adds a target.
+Such a file defines `KEYS` (settings that it may see), `CAPTION` (what to see in it),
+`needs(pipeline) -> list[Target]` (results that it reads) and `build(job) -> Table` or
+`draw(job) -> Drawing`. The first line of its docstring says what it is. Adding a file adds a
+target.
 """
 
 from __future__ import annotations
 
-import importlib
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from radpipe.errors import UserError
-from radpipe.settings_checks import plugins
+from radpipe import plugins
+
+if TYPE_CHECKING:
+    from radpipe.dag import Target
+    from radpipe.pipeline import Pipeline
 
 PACKAGES = {"table": "tables", "figure": "figures"}
+SUFFIXES = {
+    "table": ("csv", "md", "tex", "html"),
+    "figure": ("png", "pdf", "csv"),
+}
 
 
-def names(kind: str) -> list[str]:
+def names(kind: str) -> tuple[str, ...]:
     """All tables, or all figures."""
-    return list(plugins(f"report.{PACKAGES[kind]}"))
+    return plugins.names(f"report.{PACKAGES[kind]}")
 
 
 def load(kind: str, name: str) -> ModuleType:
     """The module of one table or figure."""
-    if name not in names(kind):
-        raise UserError(
-            f"there is no {kind} `{name}`",
-            f"results/{PACKAGES[kind]}",
-            f"allowed: {', '.join(names(kind))}",
-        )
-    return importlib.import_module(f"radpipe.report.{PACKAGES[kind]}.{name}")
+    package = PACKAGES[kind]
+    return plugins.load(f"report.{package}", name, kind, f"results/{package}")
+
+
+def seen(pipeline: Pipeline, target: Target) -> dict[str, Any]:
+    """The settings that a table or figure may see: its module's `KEYS`."""
+    keys = load(target.stage.name, target["name"]).KEYS
+    return {key: pipeline.value(target, key) for key in keys}

@@ -1,23 +1,40 @@
-"""Stage `bank`: one shard of the training masks."""
+"""Stage `bank`: one shard of the training masks of RAD, or of a variant that has its own."""
 
 from __future__ import annotations
 
+from radpipe.dag import Stage
 from radpipe.job import Job
 from radpipe.masks.bank import shard_range, write_shard
+from radpipe.method import DEFAULT
+
+STAGE = Stage(
+    name="bank",
+    folder="results/masks/{dataset}/bank/{variant}",
+    files=("{shard}.npz",),
+    receipt="{shard}.json",
+    keys=("seed", "datasets.{dataset}.size", "masks.training"),
+    values=lambda pipeline, target: {
+        "limit": pipeline.view(target).masks.limit(pipeline.view(target).masks.training.family)
+    },
+    plugins=lambda pipeline, target: [f"masks.{pipeline.view(target).masks.training.family}"],
+    bulk=lambda pipeline, target: (
+        [] if target["variant"] == DEFAULT else [f"{target['shard']}.npz"]
+    ),
+)
 
 
 def run(job: Job) -> None:
     """Write the shard's masks."""
-    shard = int(job.wildcards["shard"])
-    count, shards = job.settings["masks.training.count"], job.settings["masks.training.shards"]
+    shard, bank = int(job.wildcards["shard"]), job.settings["masks.training"]
     name = f"{shard}.npz"
     write_shard(
         job.out / name,
-        job.wildcards["family"],
+        bank["family"],
         job.settings["size"],
-        count,
+        bank["count"],
         job.settings["seed"],
         shard,
-        shards,
+        bank["shards"],
+        job.settings["limit"],
     )
-    job.finish(name, masks=len(shard_range(count, shard, shards)))
+    job.finish(name, masks=len(shard_range(bank["count"], shard, bank["shards"])))

@@ -2,48 +2,55 @@
 
 from __future__ import annotations
 
-import logging
+from typing import TYPE_CHECKING
 
-import torch
-
+from radpipe import models, training
+from radpipe.assets import asset as listed
+from radpipe.assets import cache_folder, fetch
+from radpipe.dag import Stage
 from radpipe.diffusion.noise import image_seed
 from radpipe.diffusion.schedule import TwoPhaseSchedule
+from radpipe.files import write_text
 from radpipe.job import Job
-from radpipe.models.adm import AdmConfig, AdmUNet
-from radpipe.models.checkpoints import save_unet
-from radpipe.settings import BaseTraining, Model
-from radpipe.stages.training import train
-from radpipe.training.diffusion import DiffusionObjective, DrawNoisy, scalar_time
+from radpipe.lazy import torch
+from radpipe.settings import TRAIN, BaseTraining, Model
+from radpipe.stages._training import train
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from radpipe.models.adm_config import AdmConfig
 
-
-def architecture(job: Job) -> AdmConfig:
-    """The ADM architecture of the job's data set."""
-    return config_of(job.section("model", Model), job.settings["size"])
-
-
-def config_of(model: Model, size: int) -> AdmConfig:
-    """The settings of a network -> its architecture; attention sides become factors."""
-    return AdmConfig(
-        image_size=size,
-        model_channels=model.channels,
-        num_res_blocks=model.res_blocks,
-        channel_mult=model.channel_mult,
-        attention_resolutions=tuple(size // side for side in model.attention),
-        num_head_channels=model.head_channels,
-        resblock_updown=True,
-        dropout=model.dropout,
-    )
+STAGE = Stage(
+    name="base",
+    folder="results/checkpoints/{dataset}/base",
+    files=("model.safetensors",),
+    extras=("loss.csv",),
+    keys=("seed", "datasets.{dataset}.size", "datasets.{dataset}.model"),
+    # public weights see nothing of the training's settings
+    values=lambda pipeline, target: {
+        "source": pipeline.view(target).source("base", target["dataset"]),
+        "training.base": pipeline.view(target).training.base.model_dump(mode="json")
+        if pipeline.trained_here(target)
+        else None,
+    },
+    upstream=lambda pipeline, target: (
+        [pipeline.target("data", dataset=target["dataset"])]
+        if pipeline.trained_here(target)
+        else []
+    ),
+)
 
 
 def run(job: Job) -> None:
     """Train the network, or fetch and convert public weights."""
-    source = job.settings["base"]
-    if source == "train":
+    if job.settings["source"] == TRAIN:
         _train(job)
     else:
-        _convert(job, source)
+        _convert(job, job.settings["source"])
+
+
+def architecture(job: Job) -> AdmConfig:
+    """The ADM architecture of the job's data set."""
+    return job.section("model", Model).at(job.settings["size"])
 
 
 def _train(job: Job) -> None:
@@ -51,26 +58,28 @@ def _train(job: Job) -> None:
     seed = image_seed(job.settings["seed"], "base", job.wildcards["dataset"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        unet = AdmUNet(architecture(job))
+        unet = models.adm.AdmUNet(architecture(job))
     unet = unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     schedule = TwoPhaseSchedule()
-    objective = DiffusionObjective(unet, schedule, settings.vlb_weight, "all", scalar_time)
-    draw = DrawNoisy(schedule, phase1=1.0, bank=None)
+    objective = training.diffusion.DiffusionObjective(
+        unet, schedule, settings.vlb_weight, "all", training.diffusion.scalar_time
+    )
+    draw = training.diffusion.DrawNoisy(schedule, phase1=1.0, bank=None)
     if train(job, objective, settings, seed, draw, f"base network of {job.wildcards['dataset']}"):
-        save_unet(job.out / "model.safetensors", unet, {"images": settings.images})
+        models.checkpoints.save_unet(
+            job.out / "model.safetensors", unet, {"images": settings.images}
+        )
         parameters = sum(p.numel() for p in unet.parameters())
         job.finish("model.safetensors", parameters=parameters, images=settings.images)
 
 
 def _convert(job: Job, asset: str) -> None:
     """Public weights -> our safetensors with the architecture inside."""
-    from radpipe.assets import cache_folder, fetch
-    from radpipe.files import write_text
-    from radpipe.models.checkpoints import load_public
-
     path = fetch(asset, cache_folder())
-    unet = load_public(path, architecture(job))
-    save_unet(job.out / "model.safetensors", unet, {"asset": asset})
+    known = listed(asset).architecture == models.diffusers.LAYOUT
+    load = models.diffusers.load if known else models.checkpoints.load_public
+    unet = load(path, architecture(job))
+    models.checkpoints.save_unet(job.out / "model.safetensors", unet, {"asset": asset})
     write_text(job.out / "loss.csv", "images,loss,mse,vlb\n")
     parameters = sum(p.numel() for p in unet.parameters())
     job.finish("model.safetensors", parameters=parameters, asset=asset)

@@ -2,66 +2,128 @@
 
 from __future__ import annotations
 
+import json
 import math
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from radpipe.evaluation import info
+from radpipe.dag import Stage, Target
+from radpipe.evaluation import info, modules
 from radpipe.evaluation.cell import CellScores, evaluate_cell, passes
-from radpipe.evaluation.metrics import Options
+from radpipe.evaluation.intervals import Resampling
 from radpipe.evaluation.reference import load_references, save_arrays
 from radpipe.files import atomic, write_json
 from radpipe.imagestore import ImageStore
 from radpipe.job import Job
+from radpipe.lazy import pandas
 from radpipe.progress import bar
-from radpipe.settings import Evaluation
-from radpipe.stages.evaluation import setup_of
+from radpipe.stages._measuring import setup_of
+
+if TYPE_CHECKING:
+    from radpipe.pipeline import Pipeline
+
+
+def _upstream(pipeline: Pipeline, target: Target) -> list[Target]:
+    """The truths, the holes, the reference statistics, and the images to be scored; the truth's
+    cell has none but the truths."""
+    dataset, mask, method = target["dataset"], target["mask"], target.method
+    shards = 0 if method.is_truth else pipeline.resolved(dataset).resources.shards(method)
+    return [
+        pipeline.target("data", dataset=dataset),
+        pipeline.target("holes", dataset=dataset, mask=mask),
+        pipeline.target("reference", dataset=dataset),
+        *(
+            pipeline.target("sample", dataset=dataset, method=str(method), mask=mask, shard=str(i))
+            for i in range(shards)
+        ),
+    ]
+
+
+STAGE = Stage(
+    name="evaluate",
+    folder="results/metrics/{dataset}/{method}/{mask}",
+    files=("features.npz",),
+    extras=("scores.csv", "seconds.csv", "metrics.json"),
+    keys=(
+        "seed",
+        "evaluation.images",
+        "evaluation.split",
+        "evaluation.metrics",
+        "evaluation.fd_size",
+        "evaluation.jackknife_blocks",
+        "evaluation.bootstrap",
+    ),
+    plugins=lambda pipeline, target: modules(pipeline.view(target).evaluation.metrics),
+    upstream=_upstream,
+    bulk=lambda pipeline, target: ["features.npz"] if target.method.is_variant else [],
+)
 
 
 def run(job: Job) -> None:
     """Write scores.csv (a row per image), seconds.csv (as measured while sampling), metrics.json
     (a row per metric) and features.npz. Seconds have a file of their own, which no receipt
     vouches for: they differ from run to run."""
-    settings = job.section("evaluation", Evaluation)
-    rows, outputs = outputs_of(job)
-    ids = list(rows["image"])
-    truths = ImageStore(job.folder("data").file(f"{settings.split}.zip"))
+    truths = ImageStore(_truths(job))
+    rows, outputs = truths_of(job, truths) if job.method.is_truth else outputs_of(job)
+    metrics = job.settings["evaluation.metrics"]
+    with bar(len(rows) * passes(metrics), f"scores {job.method} {job.wildcards['mask']}") as moves:
+        _write(job, rows, score(job, list(rows["image"]), outputs, metrics, moves.update))
+
+
+def score(
+    job: Job,
+    ids: list[str],
+    outputs: np.ndarray,
+    metrics: list[str],
+    on_step: Callable[[int], object] | None = None,
+) -> CellScores:
+    """Measure some images of the cell, uint8 `[N, H, W, 3]`."""
+    truths = ImageStore(_truths(job))
     holes = ImageStore(job.folder("holes").file("holes.zip"))
-    options = Options(
-        feature_size=settings.fd_size,
-        blocks=settings.jackknife_blocks,
-        resamples=settings.bootstrap,
-        seed=job.settings["seed"],
+    return evaluate_cell(
+        outputs,
+        np.stack([truths.read(i) for i in ids]),
+        np.stack([holes.read(i) for i in ids]),
+        ids,
+        metrics,
+        load_references(job.folder("reference").file("features.npz")),
+        setup_of(job, metrics, job.settings["evaluation.fd_size"]),
+        Resampling(
+            job.settings["evaluation.jackknife_blocks"],
+            job.settings["evaluation.bootstrap"],
+            job.settings["seed"],
+        ),
+        on_step,
     )
-    what = f"scores {job.wildcards['method']} {job.wildcards['mask']}"
-    with bar(len(ids) * passes(settings.metrics), what) as progress:
-        scores = evaluate_cell(
-            outputs,
-            np.stack([truths.read(i) for i in ids]),
-            np.stack([holes.read(i) for i in ids]),
-            ids,
-            settings.metrics,
-            load_references(job.folder("reference").file("features.npz")),
-            setup_of(job, settings.metrics, options),
-            progress.update,
-        )
-    _write(job, rows, scores)
 
 
-def outputs_of(job: Job) -> tuple[pd.DataFrame, np.ndarray]:
+def _truths(job: Job) -> Path:
+    return job.folder("data").file(f"{job.settings['evaluation.split']}.zip")
+
+
+def outputs_of(job: Job) -> tuple[pandas.DataFrame, np.ndarray]:
     """Measured rows and images `[N, H, W, 3]` of all shards, sorted by image id."""
     tables, images = [], {}
     for folder in job.folders("sample"):
         store = ImageStore(folder.file(f"{folder.receipt.stem}.zip"))
         images.update({name: store.read(name) for name in store.ids})
-        tables.append(pd.read_csv(folder.path / f"{folder.receipt.stem}.csv", dtype={"image": str}))
-    rows = pd.concat(tables).sort_values("image", ignore_index=True)
+        path = folder.path / f"{folder.receipt.stem}.csv"
+        tables.append(pandas.read_csv(path, dtype={"image": str}))
+    rows = pandas.concat(tables).sort_values("image", ignore_index=True)
     return rows, np.stack([images[name] for name in rows["image"]])
 
 
-def _write(job: Job, rows: pd.DataFrame, scores: CellScores) -> None:
+def truths_of(job: Job, truths: ImageStore) -> tuple[pandas.DataFrame, np.ndarray]:
+    """The same for the untouched images of the cell: no evaluations, no seconds."""
+    ids = sorted(truths.ids[: job.settings["evaluation.images"]])
+    rows = pandas.DataFrame({"image": ids, "seed": None, "evaluations": 0, "seconds": None})
+    return rows, np.stack([truths.read(name) for name in ids])
+
+
+def _write(job: Job, rows: pandas.DataFrame, scores: CellScores) -> None:
     measured = scores.per_image.rename(columns={"image_id": "image"})
     table = rows.merge(measured, on="image", validate="one_to_one")
     table.insert(1, "mask", job.wildcards["mask"] + "/" + table["image"])
@@ -70,7 +132,7 @@ def _write(job: Job, rows: pd.DataFrame, scores: CellScores) -> None:
     with atomic(job.out / "scores.csv") as temporary:
         table.drop(columns="seconds").to_csv(temporary, index=False, float_format="%.9g")
     save_arrays(job.out / "features.npz", scores.features)
-    write_json(job.out / "metrics.json", [_row(n, s) for n, s in scores.summary().items()])
+    write_json(job.out / "metrics.json", [_row(n, s) for n, s in scores.rows.items()])
     job.finish("features.npz", "metrics.json", "scores.csv", images=len(table))
 
 
@@ -96,6 +158,14 @@ def _row(name: str, summary: dict[str, object]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
         return None if math.isnan(value) else "inf" if value > 0 else "-inf"
-    return value
+    return value + 0.0  # zero has no sign
+
+
+def read_rows(folder: Path) -> list[dict[str, Any]]:
+    """metrics.json of a cell: a row per metric."""
+    rows: list[dict[str, Any]] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return rows

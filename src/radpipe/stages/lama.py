@@ -3,58 +3,84 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from radpipe import masks
+from radpipe import masks, models, training
 from radpipe.assets import cache_folder, fetch
+from radpipe.dag import Stage, Target
+from radpipe.devices import resolve_device
 from radpipe.diffusion.noise import image_seed
-from radpipe.evaluation import BACKBONES
-from radpipe.evaluation.perceptual_loss import alexnet_features
 from radpipe.files import atomic, write_text
 from radpipe.job import Job
-from radpipe.models.lama import LamaConfig, LamaGenerator, PatchDiscriminator, save_generator
-from radpipe.settings import LamaTraining
-from radpipe.stages.training import device_name, train
-from radpipe.training.lama import DrawHole, LamaObjective
-from radpipe.training.lama_losses import LamaLossWeights
+from radpipe.lazy import torch
+from radpipe.settings import TRAIN, LamaTraining
+from radpipe.stages._training import train
+
+if TYPE_CHECKING:
+    from radpipe.pipeline import Pipeline
 
 WEIGHTS = "generator.weights"
 
 
+def _values(pipeline: Pipeline, target: Target) -> dict[str, Any]:
+    """Public weights see nothing of the training's settings."""
+    source = pipeline.view(target).source("lama", target["dataset"])
+    if source != TRAIN:
+        return {"source": source, "training.lama": None, "limit": None}
+    settings = pipeline.view(target)
+    own, limit = settings.training.lama, settings.masks.limit(settings.training.lama.masks)
+    return {"source": source, "training.lama": own.model_dump(mode="json"), "limit": limit}
+
+
+STAGE = Stage(
+    name="lama",
+    folder="results/checkpoints/{dataset}/lama",
+    files=(WEIGHTS,),
+    extras=("loss.csv",),
+    keys=("seed", "datasets.{dataset}.size"),
+    values=_values,
+    plugins=lambda pipeline, target: [f"masks.{pipeline.view(target).training.lama.masks}"],
+    upstream=lambda pipeline, target: (
+        [pipeline.target("data", dataset=target["dataset"])]
+        if pipeline.trained_here(target)
+        else []
+    ),
+)
+
+
 def run(job: Job) -> None:
     """Train at this data set's size, or fetch the named weights."""
-    settings = job.section("training.lama", LamaTraining)
-    if settings.weights == "train":
-        _train(job, settings)
+    if job.settings["source"] == TRAIN:
+        _train(job, job.section("training.lama", LamaTraining))
     else:
-        _take(job, settings.weights)
+        _take(job, job.settings["source"])
 
 
 def _train(job: Job, settings: LamaTraining) -> None:
     seed = image_seed(job.settings["seed"], "lama", job.wildcards["dataset"])
-    config = LamaConfig(settings.channels, settings.downsamplings, settings.blocks)
+    config = models.lama.LamaConfig(settings.channels, settings.downsamplings, settings.blocks)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        generator = LamaGenerator(config)
-        discriminator = PatchDiscriminator(
+        generator = models.lama.LamaGenerator(config)
+        discriminator = models.lama.PatchDiscriminator(
             settings.discriminator_channels, settings.discriminator_layers
         )
     for network in (generator, discriminator):
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     names = ("l1", "adversarial", "r1", "feature_matching", "perceptual")
-    weights = LamaLossWeights(**{name: getattr(settings, name) for name in names})
+    weights = training.lama_losses.LamaLossWeights(**{n: getattr(settings, n) for n in names})
     features = None
     if settings.perceptual > 0:
-        features = alexnet_features(
-            fetch(BACKBONES, cache_folder()), cache_folder(), device_name(job)
+        features = models.backbones.alexnet_features(
+            fetch(models.backbones.ASSET, cache_folder()), resolve_device(job.resources.device)
         )
     rate = settings.discriminator_lr / settings.lr
-    objective = LamaObjective(generator, discriminator, features, weights, rate)
-    draw = DrawHole(masks.load(settings.masks).sample)
+    objective = training.lama.LamaObjective(generator, discriminator, features, weights, rate)
+    draw = training.lama.DrawHole(partial(masks.draw, settings.masks, limit=job.settings["limit"]))
     if train(job, objective, settings, seed, draw, f"LaMa on {job.wildcards['dataset']}"):
         with atomic(job.out / WEIGHTS) as temporary:
-            save_generator(temporary, generator, {"images": str(settings.images)})
+            models.lama.save_generator(temporary, generator, {"images": str(settings.images)})
         parameters = sum(p.numel() for p in generator.parameters())
         source = f"trained here on {settings.images} images of {job.wildcards['dataset']}"
         job.finish(WEIGHTS, parameters=parameters, images=settings.images, weights=source)

@@ -9,21 +9,55 @@ import json
 import time
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
+from radpipe.dag import Stage, Target
+from radpipe.devices import resolve_device
 from radpipe.diffusion.noise import image_seed
 from radpipe.files import atomic, write_json, write_text
 from radpipe.imagestore import ImageStore, ImageWriter, decode_png, encode_png
 from radpipe.inpainters.base import Inpainter, run_batch
 from radpipe.job import Job
+from radpipe.lazy import torch
 from radpipe.progress import bar
-from radpipe.stages.models import build
-from radpipe.stages.training import device_name
+from radpipe.stages._models import build
+
+if TYPE_CHECKING:
+    from radpipe.pipeline import Pipeline
 
 COLUMNS = ("image", "seed", "evaluations", "seconds")
+
+
+def _values(pipeline: Pipeline, target: Target) -> dict[str, Any]:
+    shards = pipeline.view(target).resources.shards(target.method)
+    name = target.method.name
+    return {f"inpainters.{name}": pipeline.inpainter(target, name), "shards": shards}
+
+
+def _upstream(pipeline: Pipeline, target: Target) -> list[Target]:
+    dataset = target["dataset"]
+    return [
+        pipeline.target("data", dataset=dataset),
+        pipeline.target("holes", dataset=dataset, mask=target["mask"]),
+        *pipeline.weights(dataset, target.method),
+    ]
+
+
+STAGE = Stage(
+    name="sample",
+    folder="results/samples/{dataset}/{method}/{mask}",
+    files=("{shard}.zip",),
+    extras=("{shard}.csv",),
+    receipt="{shard}.json",
+    keys=("seed", "datasets.{dataset}.size", "sampling", "evaluation.images", "evaluation.split"),
+    values=_values,
+    plugins=lambda pipeline, target: [f"inpainters.{target.method.name}"],
+    upstream=_upstream,
+    bulk=lambda pipeline, target: [f"{target['shard']}.zip"] if target.method.is_variant else [],
+)
 
 
 def shard_ids(ids: list[str], images: int, shard: int, shards: int) -> list[str]:
@@ -34,24 +68,34 @@ def shard_ids(ids: list[str], images: int, shard: int, shards: int) -> list[str]
 def run(job: Job) -> None:
     """Inpaint, then gather the images into one file."""
     torch.set_num_threads(job.threads)
-    method = job.wildcards["method"].partition("@")[0]
-    truths = ImageStore(job.folder("data").file(f"{job.settings['evaluation.split']}.zip"))
-    holes = ImageStore(job.folder("holes").file("holes.zip"))
-    ids = shard_ids(
-        truths.ids,
-        job.settings["evaluation.images"],
-        int(job.wildcards["shard"]),
-        job.settings[f"resources.sample_shards.{method}"],
-    )
+    truths, holes = _inputs(job)
+    shard, shards = int(job.wildcards["shard"]), job.settings["shards"]
+    ids = shard_ids(truths.ids, job.settings["evaluation.images"], shard, shards)
     todo = [i for i in ids if not _finished(job.resume, i)]
     if todo:
-        stages = ("base", "rad", "lama")
-        folders = {s: job.folder(s) for s in stages if job.folders(s)}
-        settings = job.settings[f"inpainters.{method}"]
-        precision = job.settings["sampling"]["precision"]
-        inpainter = build(method, settings, folders, device_name(job), precision)
-        _inpaint(job, inpainter, truths, holes, ids, todo)
+        _inpaint(job, _inpainter(job), truths, holes, ids, todo)
     _gather(job, ids)
+
+
+def inpaint(job: Job, ids: list[str]) -> np.ndarray:
+    """Some images of the shard, made anew: uint8 `[N, H, W, 3]`. Nothing is kept."""
+    (truths, holes), inpainter = _inputs(job), _inpainter(job)
+    seeds, device = [seed_of(job, i) for i in ids], resolve_device(job.resources.device)
+    images = np.stack([truths.read(i) for i in ids])
+    return run_batch(
+        inpainter, images, np.stack([holes.read(i) for i in ids]), seeds, device
+    ).images
+
+
+def _inputs(job: Job) -> tuple[ImageStore, ImageStore]:
+    """The truths and their holes."""
+    truths = job.folder("data").file(f"{job.settings['evaluation.split']}.zip")
+    return ImageStore(truths), ImageStore(job.folder("holes").file("holes.zip"))
+
+
+def _inpainter(job: Job) -> Inpainter:
+    precision = job.settings["sampling"]["precision"]
+    return build(job, job.method.name, precision)
 
 
 def seed_of(job: Job, image: str) -> int:
@@ -68,6 +112,7 @@ def _inpaint(
     ids: list[str],
     todo: list[str],
 ) -> None:
+    device = resolve_device(job.resources.device)
     batch, done = job.resources.sample_batch, len(ids) - len(todo)
     what = f"{job.wildcards['method']} {job.wildcards['mask']}"
     each = max(1, inpainter.planned_evaluations())  # per image; the bar moves with each of them
@@ -80,9 +125,7 @@ def _inpaint(
             masks = np.stack([holes.read(i) for i in part])
             seeds = [seed_of(job, i) for i in part]
             begun = time.perf_counter()
-            images, evaluations = run_batch(
-                inpainter, images, masks, seeds, device_name(job), on_step
-            )
+            images, evaluations = run_batch(inpainter, images, masks, seeds, device, on_step)
             seconds = (time.perf_counter() - begun) / len(part)
             for name, image, seed in zip(part, images, seeds, strict=True):
                 _keep(job.resume, name, image, (name, seed, evaluations, round(seconds, 6)))

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from radpipe.models.lama import to_unit
-from radpipe.settings import Section
+from radpipe.section import Section
 
 Discriminator = Callable[[Tensor], tuple[Tensor, list[Tensor]]]  # [0, 1] image -> logits, features
 Features = Callable[[Tensor], Sequence[Tensor]]  # [-1, 1] image -> feature maps of a frozen network

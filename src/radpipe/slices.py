@@ -1,0 +1,49 @@
+"""Slices as files, and what they say of the results that are there.
+
+Snakemake's rules have one input that says what a job may see: the file `.radpipe/slices/<stage>/
+<digest>.json`, a name that changes with the slice. Its time stamp says whether the result here is
+of this slice, so that a result of other settings or other code is seen as stale also where
+Snakemake has no record of it: in a clone whose results were not fetched.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from radpipe.dag import Target
+from radpipe.files import write_text
+from radpipe.pipeline import Pipeline
+from radpipe.receipts import Receipt, canonical, changes
+
+FOLDER = Path(".radpipe/slices")
+LONG_AGO = 1  # seconds of 1970: older than any result
+MOST = 12  # lines of `stale`
+
+
+def slice_file(pipeline: Pipeline, target: Target) -> Path:
+    """The file of a target's slice, written if need be; new where the result here is not of it."""
+    path = FOLDER / target.stage.name / f"{pipeline.digest(target)}.json"
+    current = pipeline.current(target, Path())
+    if not path.is_file():
+        write_text(path, canonical(pipeline.slice(target)))
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    if current != (path.stat().st_mtime == LONG_AGO):
+        os.utime(path, (LONG_AGO, LONG_AGO) if current else None)
+    return path
+
+
+def stale(pipeline: Pipeline, targets: list[Target]) -> Iterator[str]:
+    """Why results that are here are not those of the settings and the code, a line each."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for target in pipeline.walk(targets):
+        found = Receipt.read(Path(target.receipt))
+        if found is not None and found.digest != pipeline.digest(target):
+            for change in changes(found.slice, pipeline.slice(target)):
+                counts[change][target.stage.name] += 1
+    for change, stages in list(counts.items())[:MOST]:
+        yield f"{change} ({', '.join(f'{count} {stage}' for stage, count in stages.items())})"
+    if len(counts) > MOST:
+        yield f"and {len(counts) - MOST} more changes"

@@ -1,0 +1,96 @@
+"""A method with its network, built from checkpoints; shared by sampling, timing and the CLI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radpipe import inpainters, models
+from radpipe.devices import resolve_device
+from radpipe.diffusion.schedule import TwoPhaseSchedule
+from radpipe.inpainters.base import Inpainter
+from radpipe.job import Job
+from radpipe.lazy import torch
+from radpipe.receipts import Folder
+from radpipe.section import Section
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from radpipe.models.denoiser import Mode
+
+NETWORKS = ("base", "rad", "lama")  # the stages that make them
+
+
+def build(job: Job, method: str, precision: str) -> Inpainter:
+    """An inpainter on the job's device, with the networks upstream.
+
+    Args:
+        job: that runs it.
+        method: a file of inpainters/.
+        precision: of an ADM network: fp32 or bf16.
+    """
+    folders = {stage: folder for stage in NETWORKS for folder in job.folders(stage)}
+    settings = job.section(f"inpainters.{method}", inpainters.load(method).Settings)
+    return inpainter(method, settings, folders, resolve_device(job.resources.device), precision)
+
+
+def inpainter(
+    method: str,
+    settings: Section,
+    folders: Mapping[str, Folder],
+    device: str,
+    precision: str,
+) -> Inpainter:
+    """An inpainter on its device.
+
+    Args:
+        method: a file of inpainters/.
+        settings: its own settings.
+        folders: results by stage: what `requires` names, and `base` for RAD.
+        device: where its network runs.
+        precision: of an ADM network: fp32 or bf16.
+    """
+    kind, schedule = inpainters.load(method), TwoPhaseSchedule()
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+    return kind(settings, network(kind.requires, folders, schedule, device, dtype), schedule)
+
+
+def network(
+    requires: str | None,
+    folders: Mapping[str, Folder],
+    schedule: TwoPhaseSchedule,
+    device: str,
+    dtype: torch.dtype,
+) -> Any | None:
+    """The model that an inpainter asks for."""
+    if requires is None:
+        return None
+    if requires == "lama":
+        return models.lama.load_generator(folders["lama"].file("generator.weights"), device)
+    mode: Mode = "scalar"
+    base = folders["base"].file("model.safetensors")
+    if requires == "rad":
+        mode = folders["rad"].made.facts["embedding"]
+        unet = adapted(base, _adapter(folders["rad"]))
+    else:
+        unet = models.checkpoints.load_unet(base)
+    unet = unet.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return models.denoiser.AdmDenoiser(unet.eval().requires_grad_(False), schedule, mode, dtype)
+
+
+def adapted(base: Path, adapter: Path) -> nn.Module:
+    """RAD's network: the base with its adapter merged, or the whole network of an ablation."""
+    config = json.loads((adapter / models.lora.CONFIG).read_text())
+    if config.get("whole_network"):
+        return models.checkpoints.load_unet(adapter / models.lora.WEIGHTS)
+    return models.lora.load_adapter(models.checkpoints.load_unet(base), adapter)
+
+
+def _adapter(folder: Folder) -> Path:
+    """The PEFT directory, its files checked."""
+    for name in ("adapter/adapter_config.json", "adapter/adapter_model.safetensors"):
+        path = folder.file(name)
+    return path.parent

@@ -1,0 +1,1 @@
+"""What people do with finished results: explain, verify, accept, prune, publish and pull them."""
