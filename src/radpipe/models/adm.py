@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from radpipe.devices import full_precision
+from radpipe.errors import UserError
 from radpipe.models.adm_config import AdmConfig
 from radpipe.models.noise_embedding import Embedding, TimeMap, embed
 from radpipe.models.norm import Norm
@@ -29,6 +30,10 @@ def _zero(module: nn.Conv1d | nn.Conv2d) -> nn.Module:
     if module.bias is not None:
         nn.init.zeros_(module.bias)
     return module
+
+
+Kernels = Literal["fused", "torch"]
+CompileMode = Literal["default", "reduce-overhead"]
 
 
 class Downsample(nn.Module):
@@ -242,14 +247,22 @@ class AdmUNet(nn.Module):
 
         Returns:
             `[B, out_channels, H, W]`.
+
+        Raises:
+            UserError: H or W cannot be halved so often.
         """
         height, width = x.shape[-2:]
-        sizes = [(height >> n, width >> n) for n in range(len(self.config.channel_mult))]
+        halvings = len(self.config.channel_mult) - 1
+        if height % 2**halvings or width % 2**halvings:
+            raise UserError(
+                f"an image of {width}x{height} pixels cannot be halved {halvings} times",
+                f"a network for {self.config.image_size}x{self.config.image_size} pixels",
+                f"give it images whose sides are multiples of {2**halvings}",
+            )
+        sizes = [(height >> n, width >> n) for n in range(halvings + 1)]
         one_by_one = not self.training and x.device.type == "cpu"
         with full_precision(x):
-            embedding = embed(
-                time, self.time_embed, self.config.model_channels, sizes, one_by_one
-            )
+            embedding = embed(time, self.time_embed, self.config.model_channels, sizes, one_by_one)
 
         def run(layer: nn.Module, h: Tensor) -> Tensor:
             if not isinstance(layer, ResBlock | AttentionBlock):
@@ -269,3 +282,26 @@ class AdmUNet(nn.Module):
             h = torch.cat([h, skips.pop()], dim=1)
             h = stage(h, run)
         return self.out[2](self.out[0](h, silu=True))
+
+
+def ready(
+    network: nn.Module,
+    device: str = "cpu",
+    kernels: Kernels = "fused",
+    compiled: CompileMode | None = None,
+) -> nn.Module:
+    """The network on its device, in the layout that its convolutions like best.
+
+    Args:
+        network: an AdmUNet, with an adapter or without; changed in place.
+        device: where it runs.
+        kernels: 'fused' or 'torch': see `norm`.
+        compiled: a mode of torch.compile, or None; what cannot be compiled runs as it is.
+    """
+    for module in network.modules():
+        if isinstance(module, Norm):
+            module.fused = kernels == "fused"
+    if compiled is not None:
+        torch._dynamo.config.suppress_errors = True  # a warning says what is not compiled
+        network.compile(mode=compiled)
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

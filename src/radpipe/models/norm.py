@@ -44,6 +44,8 @@ class Norm(nn.GroupNorm):
 def _supported(x: Tensor, modulation: Modulation | None) -> bool:
     if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.bfloat16):
         return False
+    if torch.compiler.is_compiling():  # it fuses what it sees
+        return False
     if x.shape[1] % LANES or x.shape[1] > WIDEST:
         return False
     if modulation is not None and (modulation.scale.ndim != 3 or modulation.scale.shape[1] > 2):
