@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from huggingface_hub import constants
 
 
 @dataclass
@@ -35,10 +37,18 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Keep the tests' output clean."""
 
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # the client has had enough
+            super().handle()
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
         path = self.path.split("?")[0]
         earlier = len(self.site.ranges(path))
-        self.site.requests.append((path, dict(self.headers)))
+        if self.command == "GET":
+            self.site.requests.append((path, dict(self.headers)))
         page = self.site.pages.get(path)
         if page is None:
             self.answer(404)
@@ -54,7 +64,12 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name.replace("_", "-"), value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self._send(body)
+
+    def _send(self, body: bytes) -> None:
+        if self.command == "GET":
+            self.wfile.write(body)
+            self.wfile.flush()
 
     def whole(
         self,
@@ -63,6 +78,7 @@ class Handler(BaseHTTPRequestHandler):
         stop: int | None = None,
         stall: float = 0,
         tag: str = '"a"',
+        **headers: str,
     ) -> None:
         """Serve a file: with or without ranges, at most `stop` bytes, then silent for a while."""
         start = 0
@@ -77,13 +93,14 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.send_response(200)
         self.send_header("ETag", tag)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
         self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
         body = data[start:]
-        self.wfile.write(body if stop is None else body[:stop])
-        self.wfile.flush()
+        self._send(body if stop is None else body[:stop])
         if stop is not None and stop < len(body):
-            time.sleep(stall)
+            threading.Event().wait(stall)
             self.close_connection = True
 
 
@@ -103,3 +120,10 @@ def serve() -> Iterator[Site]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def logged_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No token of the Hugging Face hub, from whichever place."""
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.delenv("HUGGING_FACE_HUB_TOKEN", raising=False)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", "/nowhere")

@@ -11,33 +11,43 @@ import pandas as pd
 import yaml
 
 from radpipe import params, settings
-from radpipe.evaluation import METRICS
-from radpipe.evaluation.intervals import blocks_of, bootstrap_mean, extreme, jackknife
+from radpipe.dag import Target
 from radpipe.imagestore import ImageWriter
 from radpipe.job import Job
 from radpipe.masks.bank import write_shard
 from radpipe.pipeline import Pipeline
-from radpipe.stages.evaluate import _row
 
 ROOT = Path(__file__).parents[1]
-IMAGES, SIZE, BLOCKS = 12, 32, 4
+IMAGES, SIZE = 12, 32
+IDS = [f"im{i:02d}" for i in range(IMAGES)]
+# LPIPS of a method on box masks; on wide ones it is 0.05 more, but for the truth
+LPIPS = {
+    "truth": 0.0, "rad": 0.10, "repaint": 0.12, "lama": 0.15, "telea": 0.30,
+    "rad@reference": 0.15,
+    "rad@components-independent_masks": 0.35,
+    "rad@components-from_scratch": 0.10,
+    "rad@steps-ddim_5": 0.20,
+    "rad@steps-ddim_10": 0.16,
+}  # fmt: skip
+METRICS = ["lpips", "lpips_authors", "fd_alexnet", "kid_alexnet", "psnr_known", "psnr_hole",
+           "ssim_hole", "seam"]  # fmt: skip
+VARIANT = 0.17  # LPIPS of every other variant
+SPREAD = 0.02  # of an image's LPIPS around its method's, the same images for every method
+TRUTHS_DISTANCE = 4.0  # FD-AlexNet of the truth; a method's is 50 times its LPIPS
 # network evaluations and seconds per image of a method at its official budget
 OFFICIAL = {"rad": (100.0, 4.0), "repaint": (2410.0, 150.0)}
-# how bad a method is, so that ranks and differences have known answers
-BAD = {"rad": 0.10, "repaint": 0.12, "lama": 0.15, "telea": 0.30}
+SECONDS = {"rad": 1.0, "repaint": 3.0, "lama": 0.05, "telea": 0.01}
 
 
 def make_settings(**run: Any) -> settings.Settings:
     """params.yaml with few methods; `run` overrides that section."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
-    raw["run"] = {
-        "datasets": ["emoji"],
-        "methods": list(BAD),
-        "masks": ["box", "wide"],
-        "ablations": [],
-    } | run
+    methods = ["rad", "repaint", "lama", "telea"]
+    own = {"datasets": ["emoji"], "methods": methods, "masks": ["box", "wide"], "ablations": []}
+    raw["run"] = own | run
     raw["masks"]["training"] |= {"count": 64, "shards": 2}
-    raw["evaluation"] |= {"images": IMAGES, "jackknife_blocks": BLOCKS, "bootstrap": 200}
+    raw["evaluation"] |= {"images": IMAGES, "jackknife_blocks": 4, "bootstrap": 200}
+    raw["evaluation"]["metrics"] = METRICS
     return params.parse(raw)
 
 
@@ -48,44 +58,36 @@ class Tree:
         self.root, self.pipeline = root, pipeline
 
     def job(self, target: Target) -> Job:
-        return Job.from_slice(
-            self.pipeline.slice(target), self.root, self.pipeline.settings.resources
-        )
+        return Job(self.pipeline.slice(target), self.root, self.pipeline.settings.resources)
 
     def write(self, *targets: Target) -> None:
         for target in self.pipeline.walk(list(targets)):
             if target not in targets:
                 job = self.job(target)
                 job.out.mkdir(parents=True, exist_ok=True)
-                getattr(self, f"_{target.stage}")(job)
+                getattr(self, f"_{target.stage.name}")(job)
 
     def _data(self, job: Job) -> None:
-        for name in ("train", "val", "test"):
-            with ImageWriter(job.out / f"{name}.zip") as writer:
-                for i in range(IMAGES):
-                    writer.add(f"im{i:02d}", picture(i))
+        for name in ("train.zip", "val.zip", "test.zip"):
+            store(job.out / name, [picture(i) for i in range(IMAGES)])
         job.finish("train.zip", "val.zip", "test.zip")
 
     def _bank(self, job: Job) -> None:
         shard = int(job.wildcards["shard"])
         name = f"{shard}.npz"
-        write_shard(job.out / name, job.wildcards["family"], SIZE, 64, 0, shard, 2)
+        write_shard(job.out / name, "perlin", SIZE, 64, 0, shard, 2)
         job.finish(name)
 
     def _holes(self, job: Job) -> None:
-        with ImageWriter(job.out / "holes.zip") as writer:
-            for i in range(IMAGES):
-                writer.add(f"im{i:02d}", hole(i))
+        store(job.out / "holes.zip", [hole(i) for i in range(IMAGES)])
         job.finish("holes.zip")
 
     def _training(self, job: Job, name: str, columns: tuple[str, ...], **facts: Any) -> None:
         (job.out / name).parent.mkdir(parents=True, exist_ok=True)
-        (job.out / name).write_bytes(job.text.encode())
-        images = np.arange(1, 101) * 400.0
-        curve = {c: np.exp(-images / 9000) + 0.1 for c in columns}
-        noise = np.random.default_rng(0).normal(0, 0.03, 100)
-        frame = pd.DataFrame({"images": images} | {c: v + noise for c, v in curve.items()})
-        frame.to_csv(job.out / "loss.csv", index=False)
+        (job.out / name).write_text(job.digest)
+        images = np.arange(1, 101) * 400
+        curve = {column: 0.1 + 1 / np.arange(1, 101) for column in columns}
+        pd.DataFrame({"images": images} | curve).to_csv(job.out / "loss.csv", index=False)
         job.finish(name, images=40000, **facts)
 
     def _base(self, job: Job) -> None:
@@ -98,14 +100,15 @@ class Tree:
         columns = ("generator_loss", "discriminator_loss", "generator_l1")
         self._training(job, "generator.weights", columns, weights="trained here on 40000 images")
 
+    def _gaussian(self, job: Job) -> None:
+        columns = ["method", "settings", "evaluations", "mean_error", "covariance_error"]
+        rows = [("rad", "steps 25", 25.0, 0.1, 0.2), ("ddrm", "steps 20", 20.0, 0.3, 0.4)]
+        pd.DataFrame(rows, columns=columns).to_csv(job.out / "gaussian.csv", index=False)
+        job.finish("gaussian.csv")
+
     def _sample(self, job: Job) -> None:
-        bad = badness(job.wildcards["method"], job.wildcards["mask"])
-        with ImageWriter(job.out / "0.zip") as writer:
-            for i in range(IMAGES):
-                noise = np.random.default_rng(i).normal(0, 300 * bad, (SIZE, SIZE, 1))
-                broken = np.where(hole(i)[..., None], picture(i) + noise, picture(i))
-                writer.add(f"im{i:02d}", broken.clip(0, 255).astype(np.uint8))
-        job.receipt.parent.mkdir(parents=True, exist_ok=True)
+        grey = [np.where(hole(i)[..., None], 128, picture(i)) for i in range(IMAGES)]
+        store(job.out / "0.zip", [image.astype(np.uint8) for image in grey])
         job.finish("0.zip")
 
     def _reference(self, job: Job) -> None:
@@ -114,97 +117,83 @@ class Tree:
 
     def _evaluate(self, job: Job) -> None:
         method, mask = job.wildcards["method"], job.wildcards["mask"]
-        scores = make_scores(method, mask)
-        rows = []
-        for name in job.settings["evaluation"]["metrics"]:
-            rows.append(_row(name, summary(name, scores, badness(method, mask))))
-        scores.drop(columns="fd_alexnet").to_csv(job.out / "scores.csv", index=False)
-        (job.out / "metrics.json").write_text(json.dumps(rows))
+        scores, rows = cell(method, mask)
+        scores.to_csv(job.out / "scores.csv", index=False)
+        wanted = job.settings["evaluation.metrics"]
+        (job.out / "metrics.json").write_text(json.dumps([rows[name] for name in wanted]))
         (job.out / "features.npz").write_bytes(b"features")
         job.finish("features.npz", "metrics.json", "scores.csv")
 
     def _timing(self, job: Job) -> None:
-        rows = []
-        rad = {("run", 1): 1.0, ("run", 8): 0.5, ("official", 1): OFFICIAL["rad"][1]}
-        for method in job.settings["run.methods"]:
-            slow = {"rad": 1.0, "repaint": 3.0, "lama": 0.05, "telea": 0.01}.get(method, 0.7)
-            plan = [("run", 1, slow), ("run", 8, slow / 2)]
-            plan += [("official", 1, OFFICIAL[method][1])] if method in OFFICIAL else []
-            for budget, batch, seconds in plan:
-                row = {
-                    "method": method,
-                    "budget": budget,
-                    "batch": batch,
-                    "device": "cpu",
-                    "evaluations": OFFICIAL[method][0] if budget == "official" else 25.0,
-                    "seconds_median": seconds,
-                    "seconds_q25": seconds * 0.9,
-                    "seconds_q75": seconds * 1.2,
-                    "repeats": 5,
-                    "peak_memory_mb": 500.0,
-                    "ratio_to_rad": seconds / rad[budget, batch],
-                }
-                rows.append(row)
-        pd.DataFrame(rows).to_csv(job.out / "timing.csv", index=False)
+        method = job.wildcards["method"]
+        run = SECONDS.get(method, 0.7)
+        timed = [("run", 1, 25.0, run), ("run", 8, 25.0, run / 2)]
+        if method in OFFICIAL:
+            timed.append(("official", 1, *OFFICIAL[method]))
+        columns = ["budget", "batch", "evaluations", "seconds_median"]
+        table = pd.DataFrame(timed, columns=columns)
+        table.insert(0, "method", method)
+        seconds = table["seconds_median"]
+        table = table.assign(seconds_q25=seconds * 0.9, seconds_q75=seconds * 1.2)
+        table = table.assign(device="cpu", peak_memory_mb=500.0, calibration_seconds=0.02)
+        table.to_csv(job.out / "timing.csv", index=False)
         job.finish()
 
 
-def badness(method: str, mask: str) -> float:
-    """LPIPS of a method on a mask; the reference of the trained variants is worse than RAD."""
-    name, _, variant = method.partition("@")
-    extra = {
-        "": 0.0,
-        "reference": 0.05,
-        "components-independent_masks": 0.25,
-        "components-from_scratch": 0.0,
-    }
-    steps = variant.rpartition("_")[2]
-    worse = 0.5 / int(steps) if variant.startswith("steps-") else 0.07
-    return BAD[name] + extra.get(variant, worse) + (0.05 if mask == "wide" else 0.0)
+def lpips_of(method: str, mask: str) -> float:
+    """LPIPS of a method on a mask."""
+    found = LPIPS.get(method, VARIANT)
+    return found + 0.05 if mask == "wide" and method != "truth" else found
 
 
-def make_scores(method: str, mask: str) -> pd.DataFrame:
-    """Scores per image: the badness plus noise that all methods share."""
-    shared = np.random.default_rng(7).normal(0, 0.02, IMAGES)
-    own = np.random.default_rng(len(method)).normal(0, 0.004, IMAGES)
-    lpips = badness(method, mask) + shared + own
+def cell(method: str, mask: str) -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
+    """Scores per image and the rows of metrics.json by metric."""
+    value, truth = lpips_of(method, mask), method == "truth"
+    spread = np.zeros(IMAGES) if truth else np.tile([-SPREAD, SPREAD], IMAGES // 2)
+    own = 0.0 if truth else 0.001 * len(method)  # every third image differs between methods
+    lpips = value + spread + np.tile([own, -own, 0], IMAGES // 3)
     steps = method.rpartition("_")[2]
-    return pd.DataFrame(
-        {
-            "image": [f"im{i:02d}" for i in range(IMAGES)],
-            "mask": [f"{mask}/im{i:02d}" for i in range(IMAGES)],
-            "hole_area": 0.25,
-            "seed": range(IMAGES),
-            "evaluations": float(steps) if steps.isdigit() else 0.0 if method == "telea" else 25.0,
-            "seconds": 0.2,
-            "lpips": lpips,
-            "lpips_authors": lpips / 3,
-            "psnr_known": np.inf,
-            "psnr_hole": 20 - 30 * lpips,
-            "ssim_hole": 1 - lpips,
-            "seam": (lpips - 0.12) * 100,
-            "fd_alexnet": lpips * 50,
-        }
-    )
+    scores = pd.DataFrame({"image": IDS, "lpips": lpips, "lpips_authors": lpips / 3})
+    scores = scores.assign(psnr_hole=20 - 30 * lpips, ssim_hole=1 - lpips)
+    scores = scores.assign(seam=0.0 if truth else (lpips - 0.12) * 100, psnr_known=np.inf)
+    scores["evaluations"] = 0 if truth else float(steps) if steps.isdigit() else 25.0
+    distance = TRUTHS_DISTANCE if truth else 50 * value
+    blocks = np.array([-0.1, 0.1, 0.2, -0.2])
+    backend = {"weights_sha256": "ab" * 32}
+    network = {"network": "alexnet", "reference": "emoji, train split", "resize": "bilinear"}
+    fid = {"note": "asset `inception-fid` is not there"}
+    rows = [
+        row("lpips", "LPIPS", value, 0.0 if truth else 0.012, details=backend),
+        row("lpips_authors", "LPIPS ([0,1])", value / 3, 0.0 if truth else 0.004),
+        row("psnr_hole", "PSNR hole", 20 - 30 * value, 0.4, unit="dB", lower_is_better=False),
+        row("ssim_hole", "SSIM hole", 1 - value, 0.012, lower_is_better=False),
+        row("seam", "Seam", float(scores["seam"].mean()), 1.2, unit="levels"),
+        row("psnr_known", "PSNR known", "inf", unit="dB", lower_is_better=False),
+        row("fd_alexnet", "FD-AlexNet", distance, 0.5, replicates=list(distance + blocks),
+            details=network, interval="block jackknife", note="n < 2,048"),
+        row("fd_alexnet_truth", "FD-AlexNet to truth", 50 * value, 0.5,
+            replicates=list(50 * value + blocks * value)),
+        row("kid_alexnet", "KID-AlexNet", value / 100),
+        row("fid", "FID", None, **fid),
+    ]  # fmt: skip
+    return scores, {r["metric"]: r for r in rows}
 
 
-def summary(name: str, scores: pd.DataFrame, bad: float) -> dict[str, Any]:
-    """What `CellScores.summary` gives for one metric."""
-    if name not in scores or METRICS[name].optional:
-        if name != "kid_alexnet":
-            return {"status": "not available", "note": "asset `inception-fid` is not there"}
-        return {"value": bad / 100, "low": None, "high": None, "n": IMAGES, "note": ""}
-    values = scores[name].to_numpy(float)
-    if name == "fd_alexnet":
-        blocks = blocks_of(IMAGES, BLOCKS, 0)
-        replicates = np.array([np.delete(values, b).mean() for b in blocks])
-        interval = jackknife(values.mean(), replicates, IMAGES, note="n < 2,048")
-        details = {"network": "alexnet", "reference": "emoji, train split", "resize": "bilinear"}
-        return {**interval.to_dict(), "replicates": replicates.tolist(), "details": details}
-    if name == "psnr_known":
-        return {**extreme(values).to_dict(), "details": {}}
-    interval = bootstrap_mean(values, 0, 200)
-    return {**interval.to_dict(), "details": {"weights_sha256": "ab" * 32}}
+def row(
+    metric: str, label: str, value: float | str | None, half: float | None = None, **more: Any
+) -> dict[str, Any]:
+    """A row of metrics.json."""
+    low, high = (None, None) if half is None else (value - half, value + half)
+    measured = {"value": value, "low": low, "high": high, "se": None, "n": IMAGES}
+    about = {"label": label, "unit": "", "lower_is_better": True, "interval": "", "note": ""}
+    return {"metric": metric, **about, **measured, **more}
+
+
+def store(path: Path, images: list[np.ndarray]) -> None:
+    """An image store with these images."""
+    with ImageWriter(path) as writer:
+        for name, image in zip(IDS, images, strict=True):
+            writer.add(name, image)
 
 
 def picture(i: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
@@ -12,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from httpserver import Handler, Site, serve
-from radpipe import assets
-from radpipe.assets import MANIFEST, Manifest, announce, fetch, missing_bytes, read_manifest
-from radpipe.downloads import Policy
+from httpserver import Handler, Site, logged_out, serve
+from radpipe import assets, downloads
+from radpipe.assets import MANIFEST, Manifest, announce, fetch, missing_bytes, read_manifest, take
 from radpipe.errors import Unreachable, UserError
 from radpipe.section import section
 
 DATA = bytes(range(256)) * 2000
 DIGEST = hashlib.sha256(DATA).hexdigest()
-POLICY = Policy(attempts=2, connect=2, stall=0.5, sleep=lambda seconds: None)
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setattr(downloads, "ATTEMPTS", 2)
+    monkeypatch.setattr(downloads, "BACKOFF", 0.0)
     with serve() as running:
         running.pages["/f"] = DATA
         yield running
@@ -44,7 +43,7 @@ def manifest(*urls: str, **fields: object) -> Manifest:
 
 
 def get(listed: Manifest, cache: Path) -> Path:
-    return fetch("weights", cache, listed, POLICY)
+    return fetch("weights", cache, listed)
 
 
 def test_it_is_downloaded_once(site: Site, tmp_path: Path) -> None:
@@ -160,7 +159,7 @@ def test_gated_without_a_token_says_how_to_get_one(
     listed = manifest(
         sources=[{"kind": "https", "url": f"{site.url}/gated", "gated": True}],
     )
-    monkeypatch.delenv("HF_TOKEN", raising=False)
+    logged_out(monkeypatch)
     with pytest.raises(UserError, match="export HF_TOKEN"):
         get(listed, tmp_path)
     assert not site.requests
@@ -171,16 +170,10 @@ def test_gated_without_a_token_says_how_to_get_one(
     assert get(listed, tmp_path).read_bytes() == DATA
 
 
-def test_a_disk_that_fills_up_is_one_message_and_the_part_is_kept(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(part: Path, path: Path) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(assets, "settle", full)
+def test_a_disk_that_fills_up_is_one_message(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "weights.bin.part").symlink_to("/dev/full")
     with pytest.raises(UserError, match=r"cannot be stored: no space left(.|\n)*RADPIPE_CACHE"):
         get(manifest(f"{site.url}/f"), tmp_path)
-    assert (tmp_path / "weights.bin.part").read_bytes() == DATA
 
 
 def test_the_total_is_known_before_the_start(
@@ -190,8 +183,6 @@ def test_the_total_is_known_before_the_start(
     assert missing_bytes(["weights"], tmp_path, listed) == len(DATA)
     (tmp_path / "weights.bin.part").write_bytes(DATA[:1000])
     assert missing_bytes(["weights"], tmp_path, listed) == len(DATA) - 1000
-    from radpipe import downloads
-
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(downloads.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(UserError, match=r"needs 511\.0 kB more"):
@@ -199,6 +190,41 @@ def test_the_total_is_known_before_the_start(
     monkeypatch.undo()
     get(listed, tmp_path)
     assert missing_bytes(["weights"], tmp_path, listed) == 0
+
+
+def by_hand(**fields: object) -> Manifest:
+    where = "take weights.bin from the drawer"
+    return manifest(bytes=len(DATA), sources=[{"kind": "hand", "where": where}], **fields)
+
+
+def test_a_file_without_an_address_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="`weights` has no address") as refusal:
+        get(by_hand(), tmp_path)
+    assert "from the drawer" in refusal.value.do
+    assert "radpipe fetch weights --from FILE" in refusal.value.do
+
+
+def test_a_file_at_hand_is_verified_and_copied(tmp_path: Path) -> None:
+    file, cache = tmp_path / "mine", tmp_path / "cache"
+    file.write_bytes(DATA)
+    assert take("weights", file, cache, by_hand()).read_bytes() == DATA
+    assert file.read_bytes() == DATA
+    assert get(by_hand(), cache) == cache / "weights.bin"
+
+
+@pytest.mark.parametrize("content", [DATA[:-1], DATA[:-1] + b"!", b""])
+def test_another_file_at_hand_is_refused_and_nothing_written(
+    tmp_path: Path, content: bytes
+) -> None:
+    file, cache = tmp_path / "mine", tmp_path / "cache"
+    file.write_bytes(content)
+    with pytest.raises(UserError, match="this is not `weights`") as refusal:
+        take("weights", file, cache, by_hand())
+    for said in (DIGEST, hashlib.sha256(content).hexdigest(), f"{len(content)} bytes", "drawer"):
+        assert said in str(refusal.value)
+    with pytest.raises(UserError, match="no such file"):
+        take("weights", tmp_path / "nothing", cache, by_hand())
+    assert not cache.exists()
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(tmp_path: Path) -> None:
@@ -219,7 +245,7 @@ def test_the_list_is_valid_and_pins_what_can_be_pinned() -> None:
     from radpipe.models.checkpoints import architecture
 
     for entry in listed.assets.values():
-        if entry.architecture and entry.architecture != "big-lama":
+        if entry.architecture not in ("", "authors-rad", "big-lama"):
             architecture(entry.architecture)
         assert entry.bytes or entry.about_bytes
 

@@ -1,4 +1,4 @@
-"""One DAG of all there is: every method, two masks, every ablation, every table and figure.
+"""One DAG of all there is: every method, one mask, every ablation, every table and figure.
 
 The settings are tiny, so no number here says anything about quality; that every number is there,
 is finite and stands where it should is what is tested. `tests/workflow` tests how the DAG behaves.
@@ -18,7 +18,7 @@ from radpipe.pipeline import Pipeline
 from radpipe.plugins import names as plugins
 
 METHODS = ["rad", "repaint", "score_sde", "mcg", "ddrm", "lama", "telea", "biharmonic"]
-MASKS = ["box", "wide"]
+MASKS = ["box"]
 METRICS = ["lpips", "fd_alexnet", "psnr_known"]
 ABLATIONS = ["components", "lora_rank", "steps"]
 
@@ -62,7 +62,7 @@ def test_nothing_was_left_out_of_this_test() -> None:
 
 def test_every_table_and_figure_is_there(folder: Path) -> None:
     pipeline = Pipeline(params.read(folder / "params.yaml"))
-    wanted = [name for t in pipeline.report_targets() for name in pipeline.outputs(t)]
+    wanted = [name for t in pipeline.report_targets() for name in t.outputs]
     assert len(wanted) > 60
     assert [name for name in wanted if not (folder / name).is_file()] == []
     assert [name for name in wanted if (folder / name).stat().st_size == 0] == []
@@ -83,24 +83,26 @@ def test_every_variant_of_every_ablation_was_run(folder: Path) -> None:
     variants = {"components": 6, "lora_rank": 2, "steps": 3}
     for name, count in variants.items():
         data = table(folder, f"ablation_{name}")
-        assert data["method"].nunique() == 1 + count
+        assert data["method"].nunique() == 1 + count + 1  # and the truth
         assert "not run" not in set(data["value"])
         quality = data[data["metric"] == "lpips"]
-        assert len(quality) == (1 + count) * len(MASKS)
+        assert len(quality) == (1 + count + 1) * len(MASKS)
         assert quality["value"].astype(float).map(math.isfinite).all()
         assert data["method"].iloc[0] == ("rad" if name == "steps" else "rad@reference")
     evaluations = table(folder, "ablation_steps")
-    solvers = evaluations[evaluations["method"] != "rad"]
+    solvers = evaluations[~evaluations["method"].isin(["rad", "truth"])]
     assert set(solvers["evaluations"].astype(float)) == {2.0}
 
 
 def test_every_claim_is_judged_where_it_can_be(folder: Path) -> None:
     verdicts = table(folder, "claims").set_index("claim")["verdict"]
     assert not verdicts.index.duplicated().any()
-    untested = "not tested at this scale"
-    assert set(verdicts) <= {"holds", "does not hold", untested}
+    untested = "not tested"
+    assert {v.partition(":")[0] for v in verdicts} <= {
+        "holds", "does not hold", "cannot tell", untested,
+    }  # fmt: skip
     judged = (
-        "lpips_box", "fd_alexnet_wide", "speed_without_loss", "spatial_embedding",
+        "lpips_box", "speed_without_loss", "spatial_embedding",
         "independent_masks", "perlin_masks", "from_scratch", "inverse_map", "loss_region",
         "lower_rank", "higher_rank",
     )  # fmt: skip

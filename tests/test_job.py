@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from radpipe import params, settings
+from radpipe.errors import UserError
 from radpipe.job import Job
 from radpipe.masks.bank import Bank, write_shard
-from radpipe.pipeline import Pipeline
+from radpipe.pipeline import Pipeline, target_of
+from radpipe.receipts import Receipt
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,13 +24,10 @@ def resources() -> settings.Resources:
 
 def bank(folder: Path, shards: int, resources: settings.Resources) -> Bank:
     """The masks as stage `rad` reads them."""
-    params = params.read(ROOT / "params.yaml")
-    raw = params.model_dump(mode="json")
+    raw = params.read(ROOT / "params.yaml").model_dump(mode="json")
     settings.put(raw, "masks.training", {"family": "box", "count": 24, "shards": shards})
-    slice_text = Pipeline(params.parse(raw)).slice(
-        Target.of("rad", dataset="emoji", variant="default")
-    )
-    job = Job.from_slice(slice_text, folder, resources)
+    target = target_of("rad", dataset="emoji", variant="default")
+    job = Job(Pipeline(params.parse(raw)).slice(target), folder, resources)
     paths = [f.path / f"{f.receipt.stem}.npz" for f in job.folders("bank")]
     for path in paths:
         write_shard(path, "box", 32, 24, 0, int(path.stem), shards)
@@ -42,3 +41,17 @@ def test_a_mask_keeps_its_number_whatever_the_number_of_shards(
     assert len(one) == len(twelve) == 24
     assert len(np.unique(one.masks(range(24)), axis=0)) > 12
     np.testing.assert_array_equal(one.masks(range(24)), twelve.masks(range(24)))
+
+
+def test_a_job_refuses_what_was_made_with_other_settings(
+    tmp_path: Path, resources: settings.Resources
+) -> None:
+    raw = params.read(ROOT / "params.yaml").model_dump(mode="json")
+    holes = target_of("holes", dataset="emoji", mask="box")
+    job = Job(Pipeline(params.parse(raw)).slice(holes), tmp_path, resources)
+    job.require_current()  # what is not there is another matter
+    settings.put(raw, "seed", 1)
+    other = Pipeline(params.parse(raw)).slice(target_of("data", dataset="emoji"))
+    Receipt(other, {}).write(tmp_path / "results/data/emoji/receipt.json")
+    with pytest.raises(UserError, match="other settings"):
+        job.require_current()

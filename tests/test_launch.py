@@ -13,7 +13,7 @@ import pytest
 from radpipe import params
 from radpipe.devices import claim_gpu
 from radpipe.errors import UserError
-from radpipe.launch import command, outside_of_the_step
+from radpipe.launch import command, outside_of_the_step, trains
 from radpipe.settings import Resources
 
 ROOT = Path(__file__).parent.parent
@@ -52,6 +52,20 @@ def test_trainings_on_the_same_first_node_do_not_share_a_port() -> None:
         call = command(["x.py"], settings, {"SLURM_JOB_ID": number})
         ports.append(call[call.index("--main_process_port") + 1])
     assert ports[0] != ports[1]
+
+
+@pytest.mark.parametrize(
+    ("stage", "source", "many"),
+    [
+        ("base", "train", True),
+        ("base", "adm-ffhq256", False),
+        ("rad", "train", True),
+        ("rad", "authors-ffhq256", False),
+        ("lama", "train", False),
+    ],
+)
+def test_a_network_that_is_fetched_needs_no_processes(stage: str, source: str, many: bool) -> None:
+    assert trains({"stage": stage, "settings": {"source": source}}) == many
 
 
 def test_two_nodes_find_each_other(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,8 @@ def test_the_repositorys_settings_are_valid() -> None:
         ("datasets.emoji.base", "trian", ["datasets.emoji.base", "`train`"]),
         ("datasets.ffhq.base", "adm-fhq256", ["datasets.ffhq.base", "`adm-ffhq256`"]),
         ("datasets.ffhq.base", "twemoji", ["datasets.ffhq.base", "adm-imagenet256"]),
+        ("datasets.ffhq.rad", "adm-ffhq256", ["datasets.ffhq.rad", "`authors-ffhq256`"]),
+        ("datasets.ffhq.base", "authors-ffhq256", ["datasets.ffhq.base", "`adm-ffhq256`"]),
         ("training.lama.weights", "big_lama", ["training.lama.weights", "`big-lama`"]),
         ("inpainters.repaint.steps", 1001, ["inpainters.repaint.steps", "1000"]),
         ("inpainters.rad.steps", 1001, ["inpainters.rad.steps", "1000"]),
@@ -175,3 +179,29 @@ def test_yaml_reads_words_as_words_and_numbers_as_numbers() -> None:
     assert load_yaml("a: no\nb: 1e-4\nc: &x [1]\nd: *x\n", "f") == {
         "a": "no", "b": 1e-4, "c": [1], "d": [1],
     }  # fmt: skip
+
+
+PROGRAM = """
+import sys
+from radpipe import params
+from radpipe.pipeline import Pipeline
+pipeline = Pipeline(params.read())
+assert [pipeline.digest(target) for target in pipeline.walk(pipeline.report_targets())]
+from radpipe.cli import main
+sys.argv = ["radpipe", "--help"]
+try:
+    main()
+except SystemExit:
+    pass
+print(*sys.modules)
+"""
+
+
+def test_reading_the_settings_and_the_dag_imports_nothing_heavy() -> None:
+    """A placeholder may stand for a package; what its own code imports must not be there."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=PARAMS.parent, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    heavy = ("torch.", "cv2.", "skimage.", "scipy.", "pandas.", "matplotlib.", "peft", "dicebear.")
+    assert [m for m in done.stdout.splitlines()[-1].split() if m.startswith(heavy)] == []

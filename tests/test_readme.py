@@ -1,16 +1,23 @@
-"""What the README says of messages and commands is there."""
+"""What README and docs say of messages, commands and numbers is so; their examples run."""
 
 from __future__ import annotations
 
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+
+from radpipe import params
+from radpipe.pipeline import Pipeline
+from radpipe.verbs import readme
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-ROWS = [row.split(" | ")[0] for row in README.split("## When something")[1].splitlines()]
+HELP = (ROOT / "docs/troubleshooting.md").read_text()
+ROWS = [row.split(" | ")[0] for row in HELP.splitlines()]
 # messages of Snakemake and DVC, and what the two show
 OTHERS = ("(Snakemake)", "(DVC)", "`dvc status`", "`Nothing to be done`", "`Input files updated")
 
@@ -57,10 +64,37 @@ def test_a_message_of_the_readme_is_one_of_the_code(message: str, texts: str) ->
 
 def test_commands_of_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for target in set(re.findall(r"`make ([a-z-]+)`", README)):
+    for target in set(re.findall(r"`make ([a-z-]+)`", README + HELP)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     from radpipe.cli import app
 
     known = {(c.name or c.callback.__name__).replace("_", "-") for c in app.registered_commands}
-    for command in set(re.findall(r"(?:^|`)radpipe ([a-z]+)", README, re.MULTILINE)):
+    for command in set(re.findall(r"(?:^|`)radpipe ([a-z]+)", README + HELP, re.MULTILINE)):
         assert command in known, command
+
+
+def python_blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_example_in_python_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (example,) = [block for block in python_blocks() if "import radpipe\n" in block]
+    names: dict[str, Any] = {}
+    exec(example, names)
+    known, filled = np.asarray(names["image"]), np.asarray(names["filled"])
+    assert filled.shape == (48, 64, 3) and names["hole"].sum() == 24 * 24
+    assert np.array_equal(filled[~names["hole"]], known[~names["hole"]])
+    assert len(names["samples"]) == 3
+
+
+def test_numbers_and_the_picture_are_those_of_the_results() -> None:
+    """`radpipe readme` would change nothing."""
+    for name, content in readme.blocks(Pipeline(params.read(ROOT / "params.yaml")), ROOT).items():
+        assert f"<!-- {name} -->\n{content}\n<!-- end -->" in README, "type: radpipe readme"
+
+
+def test_links_lead_somewhere() -> None:
+    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
+            assert (path.parent / link).exists(), f"{path.name}: {link}"

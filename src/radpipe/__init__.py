@@ -29,5 +29,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "diffusion.schedule": ["TwoPhaseSchedule"],
         "diffusion.solvers": ["Ancestral", "Ddim", "DpmSolver2M", "Prediction"],
         "inpainters.base": ["Inpainter", "run_batch"],
+        "inpainting.fill": ["inpaint", "load"],
     },
 )

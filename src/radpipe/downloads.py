@@ -1,52 +1,34 @@
-"""One file over HTTP: resumed where it stopped, with polite retries and no surprises.
+"""One file over HTTP: continued where it stopped, also from another mirror.
 
-What is received lies in `NAME.part` until its checksum holds; a part survives kills and is
-continued by a range request, also from another mirror.
+What is received lies in `NAME.part` until its checksum holds. urllib3 waits for busy servers; what
+is ours is to go on with a part. huggingface_hub's own download (2.4) serves the shards of data
+sets, not single files: it begins anew after a kill, goes on with no other mirror's part, gives up
+at once when a server answers 503, and loses up to 10 MB of what came before a cut.
 """
 
 from __future__ import annotations
 
-import email.utils
-import json
 import logging
-import random
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 
-import requests
 from tqdm import tqdm
 
 from radpipe.errors import UserError
+from radpipe.lazy import requests
 
 log = logging.getLogger(__name__)
 
-_BUSY = {408, 425, 429, 500, 502, 503, 504}
+ATTEMPTS = 5  # tries in a row that bring no new byte before a source is given up
+TIMEOUT = (15.0, 60.0)  # seconds to wait for a connection, and for the next byte
+BACKOFF = 1.0  # seconds; waits double from there
+LONGEST = 120  # seconds to wait between two tries, also when a server asks for more
+
+_BUSY = (408, 425, 429, 500, 502, 503, 504)
 _SPARE = 64 << 20  # bytes left free on the disk
 _BLOCK = 1 << 16  # bytes; what a cut connection may cost
-
-
-@dataclass(frozen=True)
-class Policy:
-    """How patient a download is.
-
-    Attributes:
-        attempts: tries in a row that bring no new byte before a source is given up.
-        connect: seconds to wait for a connection.
-        stall: seconds without a byte after which a connection is dropped and resumed.
-        backoff: seconds before the first retry; doubles every time, with jitter.
-        longest: most seconds to wait between tries, also when a server asks for more.
-        sleep: how to wait; tests replace it.
-    """
-
-    attempts: int = 5
-    connect: float = 15.0
-    stall: float = 60.0
-    backoff: float = 1.0
-    longest: float = 120.0
-    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
 
 class SourceError(Exception):
@@ -88,7 +70,6 @@ def download(
     size: int | None = None,
     verifiable: bool = True,
     headers: Mapping[str, str] | None = None,
-    policy: Policy | None = None,
 ) -> None:
     """Complete `part` from one address.
 
@@ -99,179 +80,114 @@ def download(
         verifiable: whether a checksum will be held against the result. If not, a part is continued
             only where the server proves (ETag) that the file is still the same.
         headers: sent with every request.
-        policy: patience.
 
     Raises:
         Unreached: this address does not answer, or not with a file.
         SourceError: it gives another file.
         UserError: the file does not fit on the disk.
     """
-    policy = policy or Policy()
-    furthest, failures, wait = 0, 0, policy.backoff
-    while True:
-        try:
-            _attempt(url, part, size, verifiable, headers or {}, policy)
-            return
-        except _Retry as fault:
-            reached = part.stat().st_size if part.exists() else 0
-            if reached > furthest:
-                furthest, failures, wait = reached, 0, policy.backoff
-            failures += 1
-            if failures >= policy.attempts:
-                raise Unreached(f"{fault} (tried {failures} times)") from None
-            pause = fault.after if fault.after is not None else wait * random.uniform(0.75, 1.25)
-            pause = min(pause, policy.longest)
-            log.info("%s: %s; again in %.0f s", url, fault, pause)
-            policy.sleep(pause)
-            wait *= 2
+    if size is not None and length(part) > size:
+        discard(part)
+    failures = 0
+    with _session() as session:
+        while size is None or length(part) != size:
+            asked = {
+                "Accept-Encoding": "identity",
+                **(headers or {}),
+                **_range(part, url, verifiable),
+            }
+            reached = length(part)
+            try:
+                answer = session.get(url, headers=asked, stream=True, timeout=TIMEOUT)
+            except requests.RequestException as error:
+                raise Unreached(f"{_short(error)} (tried {ATTEMPTS} times)") from None
+            with answer:
+                fault = _receive(answer, part, reached, size, url)
+            if not fault:
+                return
+            failures = 1 if length(part) > reached else failures + 1
+            if failures >= ATTEMPTS:
+                raise Unreached(f"{fault} (tried {failures} times)")
+            log.info("%s: %s; going on", url, fault)
+            time.sleep(min(BACKOFF * 2 ** (failures - 1), LONGEST))
 
 
-class _Retry(Exception):
-    """Something that may pass; `after` is what the server asked for, seconds."""
+def _session() -> requests.Session:
+    """Connections that wait for busy servers, as long as these ask or twice as long each time."""
+    from urllib3.util import Retry
 
-    def __init__(self, what: str, after: float | None = None) -> None:
-        super().__init__(what)
-        self.after = after
-
-
-def _attempt(
-    url: str,
-    part: Path,
-    size: int | None,
-    verifiable: bool,
-    headers: Mapping[str, str],
-    policy: Policy,
-) -> None:
-    """One request. Returns when the file is complete, else raises."""
-    start = _usable(part, url, verifiable)
-    if size is not None and start == size:
-        return
-    if size is not None and start > size:
-        part.unlink()
-        start = 0
-    asked = {"Accept-Encoding": "identity", **headers}
-    if start:
-        asked["Range"] = f"bytes={start}-"
-        tag = _tag(part).get("etag")
-        if tag and not verifiable:
-            asked["If-Range"] = tag
-    timeout = (policy.connect, policy.stall)
-    try:
-        with requests.get(url, headers=asked, stream=True, timeout=timeout) as answer:
-            _receive(answer, part, start, size, url)
-    except (
-        requests.ConnectionError,
-        requests.Timeout,
-        requests.exceptions.ChunkedEncodingError,
-        requests.exceptions.ContentDecodingError,
-    ) as error:
-        raise _Retry(_short(error)) from None
-    except requests.RequestException as error:
-        raise Unreached(_short(error)) from None
+    retry = Retry(
+        ATTEMPTS - 1,
+        status_forcelist=_BUSY,
+        backoff_factor=BACKOFF,
+        backoff_jitter=BACKOFF / 4,
+        backoff_max=LONGEST,
+        retry_after_max=LONGEST,
+        raise_on_status=False,
+    )
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
+    return session
 
 
-def _receive(answer: requests.Response, part: Path, start: int, size: int | None, url: str) -> None:
-    """Judge a response and append its body to the part."""
+def _range(part: Path, url: str, verifiable: bool) -> dict[str, str]:
+    """The headers that ask for the rest of a part; one that nothing vouches for is discarded."""
+    origin, _, tag = _note(part).read_text().partition(" ") if _note(part).exists() else ("",) * 3
+    if not verifiable and not (tag and origin == url):
+        discard(part)
+    if not length(part):
+        return {}
+    wanted = {"Range": f"bytes={length(part)}-"}
+    return wanted if verifiable else {**wanted, "If-Range": tag}
+
+
+def _receive(answer: requests.Response, part: Path, start: int, size: int | None, url: str) -> str:
+    """Append a body to the part; what cut it short, or nothing."""
     status = answer.status_code
-    if status in _BUSY:
-        raise _Retry(f"the server answers {status}", _retry_after(answer))
-    if status == 416:
-        part.unlink(missing_ok=True)
-        raise _Retry("the server refuses to resume; starting over")
     if status in (401, 403):
         raise Unreached(f"access is denied (HTTP {status})")
-    if status not in (200, 206):
-        raise Unreached(f"the server answers HTTP {status}")
-    begin, total = _extent(answer)
-    if status == 206 and begin != start:
-        part.unlink(missing_ok=True)
-        raise _Retry("the server resumed at another place; starting over")
+    if status not in (200, 206, 416):
+        again = f" (tried {ATTEMPTS} times)" if status in _BUSY else ""
+        raise Unreached(f"the server answers HTTP {status}{again}")
+    resumed = answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+    if status == 416 or (status == 206 and not resumed):
+        discard(part)
+        return "the server resumed at another place; starting over"
     if status == 200:
         start = 0  # it ignored the range: the body is the whole file
-    if size is not None and total is not None and total != size:
+    body = answer.headers.get("Content-Length")
+    total = start + int(body) if body else None
+    if None not in (size, total) and total != size:
         raise SourceError(f"the file there has {total} bytes instead of {size}")
-    if total is not None:
-        need_space(part.parent, total - start, part.name.removesuffix(".part"))
-    _tag_path(part).write_text(json.dumps({"url": url, "etag": answer.headers.get("ETag")}))
-    with part.open("ab" if start else "wb") as file, _bar(part, start, total) as bar:
-        for block in answer.iter_content(_BLOCK):
-            file.write(block)
-            bar.update(len(block))
-    reached = part.stat().st_size
-    if total is not None and reached != total:
-        raise _Retry(f"the connection ended after {reached} of {total} bytes")
+    need_space(part.parent, (total or start) - start, part.stem)
+    _note(part).write_text(f"{url} {answer.headers.get('ETag', '')}")
+    with (
+        part.open("ab" if start else "wb") as file,
+        tqdm.wrapattr(file, "write", total, desc=part.stem, initial=start, disable=None) as sink,
+    ):
+        try:
+            for block in answer.iter_content(_BLOCK):
+                sink.write(block)
+        except requests.RequestException as error:
+            return _short(error)
+    return ""
 
 
-def _extent(answer: requests.Response) -> tuple[int, int | None]:
-    """(first byte of the body, bytes of the whole file or None)."""
-    span = answer.headers.get("Content-Range", "")
-    if answer.status_code == 206 and span.startswith("bytes "):
-        first, _, whole = span.removeprefix("bytes ").partition("/")
-        return int(first.partition("-")[0]), int(whole) if whole.isdigit() else None
-    length = answer.headers.get("Content-Length")
-    if answer.status_code == 206:
-        return -1, None
-    return 0, int(length) if length and length.isdigit() else None
+def length(part: Path) -> int:
+    """Bytes of a part that there are."""
+    return part.stat().st_size if part.exists() else 0
 
 
-def _retry_after(answer: requests.Response) -> float | None:
-    """Seconds of a Retry-After header, which is a number or a date."""
-    text = answer.headers.get("Retry-After", "").strip()
-    if text.isdigit():
-        return float(text)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return None
-
-
-def _usable(part: Path, url: str, verifiable: bool) -> int:
-    """Bytes of the part that may be continued from this address."""
-    if not part.exists():
-        return 0
-    tag = _tag(part)
-    if verifiable or (tag.get("etag") and tag.get("url") == url):
-        return part.stat().st_size
-    part.unlink()
-    return 0
-
-
-def _tag_path(part: Path) -> Path:
+def _note(part: Path) -> Path:
+    """Where a part came from: address and ETag."""
     return part.with_name(part.name + ".from")
-
-
-def _tag(part: Path) -> dict[str, str | None]:
-    """Where the part came from."""
-    try:
-        found = json.loads(_tag_path(part).read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def discard(part: Path) -> None:
     """Remove a part and its note."""
     part.unlink(missing_ok=True)
-    _tag_path(part).unlink(missing_ok=True)
-
-
-def settle(part: Path, path: Path) -> None:
-    """Put a complete, checked part in place."""
-    part.replace(path)
-    _tag_path(part).unlink(missing_ok=True)
-
-
-def _bar(part: Path, start: int, total: int | None) -> tqdm:
-    """Bytes, rate and remaining time on stderr; silent when that is no terminal."""
-    return tqdm(
-        desc=part.name.removesuffix(".part"),
-        initial=start,
-        total=total,
-        unit="B",
-        unit_scale=True,
-        unit_divisor=1000,
-        disable=None,
-    )
+    _note(part).unlink(missing_ok=True)
 
 
 def _short(error: Exception) -> str:

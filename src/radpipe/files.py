@@ -95,17 +95,13 @@ def require_writable(folders: Iterable[Path]) -> None:
 
 def sha256(path: Path) -> str:
     """Checksum of a file, hex."""
+    return checksum(path)
+
+
+def checksum(path: Path, algorithm: str = "sha256") -> str:
+    """Checksum of a file, hex, by one of hashlib's algorithms."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file:
-        return (
-            hashlib.file_digest(file, "sha256").hexdigest()
-            if hasattr(hashlib, "file_digest")
-            else _sha256_blocks(file)
-        )
-
-
-def _sha256_blocks(file: Any) -> str:
-    """Python 3.10 has no hashlib.file_digest."""
-    digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
+        while block := file.read(1 << 20):
+            digest.update(block)
     return digest.hexdigest()

@@ -73,15 +73,19 @@ def command(
     return [*step, "--ntasks-per-node=1", *shell, *options, *meet, *arguments]
 
 
+def trains(slice: Mapping[str, Any]) -> bool:
+    """Whether a job is a training of many processes; a network that is fetched is not."""
+    return slice["stage"] in TRAININGS and slice["settings"]["source"] == TRAIN
+
+
 def relaunch(slice: Mapping[str, Any], resources: Resources) -> None:
     """Become the launcher of many processes, if the job and the settings ask for that.
 
     Args:
-        slice: of the job; the source of its network says whether it is trained.
+        slice: of the job.
         resources: how the machine is used.
     """
-    trains = slice["stage"] in TRAININGS and slice["settings"]["source"] == TRAIN
-    if trains and resources.processes > 1 and not launched():
+    if trains(slice) and resources.processes > 1 and not launched():
         arguments = ["-m", "radpipe.cli", *sys.argv[1:]]
         call = command(arguments, resources)
         sys.stdout.flush()

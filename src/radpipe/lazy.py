@@ -12,15 +12,27 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import cv2
+    import huggingface_hub
+    import matplotlib
+    import matplotlib.axes
+    import matplotlib.figure
     import pandas
+    import requests
     import scipy
     import skimage
     import torch
 else:
     import lazy_loader
 
-    cv2, pandas, scipy, skimage, torch = map(
-        lazy_loader.load, ("cv2", "pandas", "scipy", "skimage", "torch")
-    )
+    cv2 = lazy_loader.load("cv2")
+    huggingface_hub = lazy_loader.load("huggingface_hub")
+    matplotlib = lazy_loader.load("matplotlib")
+    pandas = lazy_loader.load("pandas")
+    requests = lazy_loader.load("requests")
+    scipy = lazy_loader.load("scipy")
+    skimage = lazy_loader.load("skimage")
+    torch = lazy_loader.load("torch")
 
-__all__ = ["cv2", "pandas", "scipy", "skimage", "torch"]
+__all__ = [
+    "cv2", "huggingface_hub", "matplotlib", "pandas", "requests", "scipy", "skimage", "torch",
+]  # fmt: skip

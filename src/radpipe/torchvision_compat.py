@@ -14,7 +14,7 @@ from functools import lru_cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-import torch
+from radpipe.lazy import torch
 
 log = logging.getLogger(__name__)
 

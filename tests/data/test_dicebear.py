@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radpipe import settings as params
+from radpipe import params
 from radpipe.data import dicebear, images
 from radpipe.data.dicebear import Settings, Stretch
 from radpipe.errors import UserError

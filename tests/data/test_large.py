@@ -18,8 +18,9 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from radpipe import plugins
 from radpipe import shards as hub
-from radpipe.data import fingerprint, folder, images, load, names
+from radpipe.data import fingerprint, folder, images, load
 from radpipe.data import parquet as shards
 from radpipe.data.images import SPLITS, convert, deal, decode, held_out, square
 from radpipe.errors import UserError
@@ -339,7 +340,8 @@ def test_the_papers_split_is_the_default() -> None:
 
 
 def test_settings_are_strict_and_names_checked() -> None:
-    assert set(names()) >= {"emoji", "dicebear", "ffhq", "lsun_bedroom", "imagenet", "folder"}
+    large = {"ffhq", "lsun_bedroom", "imagenet"}
+    assert set(plugins.names("data")) >= {"emoji", "dicebear", "folder"} | large
     with pytest.raises(ValidationError):
         load("ffhq").Settings(val="1000")
     with pytest.raises(ValidationError):
@@ -350,8 +352,8 @@ def test_settings_are_strict_and_names_checked() -> None:
 
 def test_reading_the_settings_of_all_data_sets_imports_nothing_heavy() -> None:
     heavy = {"torch", "cv2", "scipy", "skimage", "pandas", "pyarrow", "dicebear", "resvg_py"}
-    code = "import sys; from radpipe import data; [data.load(n) for n in data.names()]; "
-    code += "print(*sys.modules)"
+    code = "import sys; from radpipe import data, plugins; "
+    code += "[data.load(n) for n in plugins.names('data')]; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "radpipe.data.dicebear" in run.stdout.split()
     assert not heavy & set(run.stdout.split())

@@ -15,10 +15,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from radpipe.evaluation import BACKBONES as ASSET
-from radpipe.evaluation import weights
-from radpipe.evaluation.features import SCALE, SHIFT
-from radpipe.evaluation.metrics import Options, Setup
+from radpipe.evaluation.intervals import Resampling
+from radpipe.evaluation.metric import Setup
+from radpipe.models import backbone_weights as weights
+from radpipe.models.backbones import ASSET, SCALE, SHIFT
 
 ALEXNET = ((11, 3, 64), (5, 64, 192), (3, 192, 384), (3, 384, 256), (3, 256, 256))
 
@@ -60,11 +60,15 @@ def archive(layers, tmp_path_factory) -> tuple[Path, weights.Backbone]:
 
 
 @pytest.fixture
-def setup(archive, tmp_path, monkeypatch) -> Setup:
+def setup(archive, monkeypatch) -> Setup:
     path, backbone = archive
     monkeypatch.setitem(weights.BACKBONES, "alexnet", backbone)
-    options = Options(feature_size=64, blocks=5, resamples=500, seed=3)
-    return Setup({ASSET: path}, tmp_path / "cache", options=options)
+    return Setup({ASSET: path}, feature_size=64)
+
+
+@pytest.fixture
+def resampling() -> Resampling:
+    return Resampling(blocks=5, draws=500, seed=3)
 
 
 @pytest.fixture
@@ -87,7 +91,8 @@ def holes() -> np.ndarray:
 @pytest.fixture(scope="session")
 def alexnet_taps(layers) -> Callable[[torch.Tensor], list[torch.Tensor]]:
     def taps_of(images: torch.Tensor) -> list[torch.Tensor]:
-        """The published layers written out once more, in float64: the five taps of LPIPS."""
+        """The published layers written out once more, in float64: the five taps of LPIPS, from
+        images in the range that LPIPS' scaling layer is for."""
         x = (images.double() - torch.tensor(SHIFT)[:, None, None]) / torch.tensor(SCALE)[
             :, None, None
         ]

@@ -5,19 +5,19 @@ import math
 import numpy as np
 import pytest
 
-from radpipe.evaluation.frechet import Frechet
 from radpipe.evaluation.intervals import (
     blocks_of,
     bootstrap_difference,
     bootstrap_mean,
     extreme,
+    heavy_tails,
     jackknife,
     jackknife_difference,
+    tail_weight,
 )
-from radpipe.evaluation.metrics import Setup
+from radpipe.evaluation.metrics import frechet
 from radpipe.evaluation.reference import Reference
 
-FRECHET = Frechet(Setup({}, cache=None))  # type: ignore[arg-type]  # takes nothing from it
 D, N, RUNS = 12, 150, 120
 REFERENCE = Reference(10**9, np.zeros(D), np.eye(D), np.zeros((2, D), np.float32), {})
 
@@ -52,12 +52,9 @@ def simulate(seed: int) -> tuple[np.ndarray, np.ndarray]:
 def runs():
     found = []
     for seed in range(RUNS):
-        blocks = blocks_of(N, 20, seed)
-        one, two = simulate(seed)
-        found.append(
-            [(FRECHET.distance(x, REFERENCE), FRECHET.replicates(x, REFERENCE, blocks))
-             for x in (one, two)]
-        )  # fmt: skip
+        parts = [np.arange(0), *blocks_of(N, 20, seed)]
+        values = [frechet.to_reference(x, REFERENCE, parts) for x in simulate(seed)]
+        found.append([(v[0], v[1:]) for v in values])
     return found
 
 
@@ -81,25 +78,69 @@ def test_why_not_the_bootstrap_for_a_frechet_distance(runs):
     for seed, (_, two) in enumerate(runs[:10]):
         rows = simulate(seed)[1]
         rng = np.random.default_rng(seed)
-        draws = [FRECHET.distance(rows[rng.integers(0, N, N)], REFERENCE) for _ in range(60)]
+        draws = [
+            frechet.to_reference(rows[rng.integers(0, N, N)], REFERENCE, [np.arange(0)]).item()
+            for _ in range(60)
+        ]
         missed += two[0] < np.quantile(draws, 0.025)
     assert missed >= 5
 
 
-def test_bootstrap_intervals_cover_a_mean():
+@pytest.mark.parametrize("n", [16, 120])
+def test_bootstrap_intervals_cover_a_mean(n):
     inside = []
     for seed in range(300):
-        values = np.random.default_rng(seed).exponential(size=120)
-        inside.append(not bootstrap_mean(values, seed, resamples=400).excludes(1.0))
-    assert 0.9 <= np.mean(inside) <= 0.98
+        values = np.random.default_rng(seed).exponential(size=n)
+        inside.append(not bootstrap_mean(values, seed, draws=400).excludes(1.0))
+    assert 0.92 <= np.mean(inside) <= 0.98
 
 
-def test_bootstrap_standard_error_and_seed():
-    values = np.random.default_rng(0).normal(size=200)
+def test_the_bootstrap_of_many_normal_values_is_students_interval():
+    values = np.random.default_rng(0).normal(size=2000)
     found = bootstrap_mean(values, seed=1)
-    assert found.se == pytest.approx(values.std() / 200**0.5, rel=0.03)
+    assert found.se == pytest.approx(values.std(ddof=1) / 2000**0.5)
+    assert found.low == pytest.approx(values.mean() - 1.96 * found.se, abs=0.1 * found.se)
+    assert found.high == pytest.approx(values.mean() + 1.96 * found.se, abs=0.1 * found.se)
+
+
+def test_the_bootstrap_follows_scale_shift_and_seed():
+    values = np.random.default_rng(0).exponential(size=40)
+    found, moved = bootstrap_mean(values, seed=1), bootstrap_mean(3 * values - 2, seed=1)
+    assert moved.low == pytest.approx(3 * found.low - 2)
+    assert moved.high == pytest.approx(3 * found.high - 2)
+    assert found.high - found.value > found.value - found.low  # the long tail is above
     assert found == bootstrap_mean(values, seed=1)
     assert found != bootstrap_mean(values, seed=2)
+
+
+def test_equal_values_have_no_width_and_nearly_all_equal_ones_no_interval():
+    flat = bootstrap_mean(np.full(40, 0.1), 0)
+    assert flat.low == flat.value == flat.high and flat.se == 0
+    lone = np.zeros(40)
+    lone[7] = 1.0
+    assert math.isnan(bootstrap_mean(lone, 0).low) and bootstrap_mean(lone, 0).note
+
+
+def test_few_images_get_a_note():
+    values = np.random.default_rng(0).normal(size=40)
+    assert "n < 32" in bootstrap_mean(values[:31], 0).note
+    assert bootstrap_mean(values[:32], 0).note == ""
+    assert jackknife(1.0, values[:8], 31, "biased").note.startswith("biased; n < 32")
+    assert jackknife(1.0, values[:8], 32).note == ""
+
+
+@pytest.mark.parametrize(("n", "d"), [(400, 16), (100, 256)])
+def test_the_weight_of_tails(n, d):
+    """1 for a Gaussian of any shape, (nu - 2) / (nu - 4) for a multivariate t: 3 at nu = 5."""
+    rng = np.random.default_rng(0)
+    mixing = np.exp(rng.normal(size=d))
+    rows = rng.normal(size=(n, d)) * mixing
+    assert tail_weight(rows) == pytest.approx(1, abs=0.15)
+    assert heavy_tails(rows) == "" and heavy_tails(np.ones((n, d))) == ""
+    outliers = rows * (5 / rng.chisquare(5, size=(n, 1))) ** 0.5
+    assert 1.5 < tail_weight(outliers) < 5
+    assert "heavy tails" in heavy_tails(outliers)
+    assert tail_weight(100 * outliers + 7) == pytest.approx(tail_weight(outliers))
 
 
 def test_pairing_removes_what_images_share():

@@ -14,7 +14,7 @@ from radpipe.errors import UserError
 from radpipe.inpainters import load
 from radpipe.inpainters.base import Inpainter, run_batch, to_network, to_pixels
 from radpipe.inpainters.rad import Rad
-from radpipe.settings import Section
+from radpipe.section import Section
 
 
 class Filler(Inpainter):

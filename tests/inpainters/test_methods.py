@@ -13,8 +13,8 @@ import yaml
 from radpipe.errors import UserError
 from radpipe.inpainters import load
 from radpipe.inpainters.base import run_batch
-from radpipe.settings import section
-from radpipe.settings_checks import plugins
+from radpipe.plugins import names as plugins
+from radpipe.section import section
 
 METHODS = plugins("inpainters")
 RANDOM = [name for name in METHODS if load(name).requires in ("rad", "base")]

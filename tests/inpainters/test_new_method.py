@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,20 +15,14 @@ from radpipe import inpainters
 from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.inpainters import load
 from radpipe.inpainters.base import run_batch
-from radpipe.settings_checks import plugins
+from radpipe.plugins import names as plugins
 
-EXAMPLE = """
-from radpipe.inpainters.base import Inpainter
-from radpipe.lazy import torch
-
-class MeanColour(Inpainter):
-    label, colour = "Mean colour", "#999999"
-    citation, rule = "our example, 2026", "the mean of the known pixels"
-
-    def inpaint(self, known, hole, noise):
-        mean = known.sum((2, 3), keepdim=True) / (~hole).sum((2, 3), keepdim=True)
-        return torch.where(hole, mean, known)
-"""
+README = Path(__file__).parents[2] / "README.md"
+(EXAMPLE,) = [
+    block
+    for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    if "class MeanColour" in block
+]
 
 
 @pytest.fixture

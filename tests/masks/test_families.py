@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from radpipe import masks
+from radpipe import masks, plugins
 from radpipe.errors import UserError
-from radpipe.masks import fits, limit_of, load, names
+from radpipe.masks import fits, limit_of, load
 from radpipe.masks.perlin import field
 from radpipe.seeding import generator
 
@@ -19,11 +19,11 @@ def draw(name: str, size: int, count: int) -> np.ndarray:
 
 def test_the_families_are_there() -> None:
     wanted = {"box", "extreme", "wide", "narrow", "perlin", "independent"}
-    assert wanted <= set(names())
-    assert not {"bank", "hole"} & set(names())
+    assert wanted <= set(plugins.names("masks"))
+    assert not {"bank", "hole"} & set(plugins.names("masks"))
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", plugins.names("masks"))
 @pytest.mark.parametrize("size", [16, 32, 50])
 def test_a_mask_is_a_nonempty_bool_square_and_its_seed_decides(name: str, size: int) -> None:
     masks = draw(name, size, 6)
@@ -107,7 +107,8 @@ def test_without_the_rule_a_third_of_the_wide_masks_is_larger() -> None:
 
 
 def test_the_limit_changes_no_other_family() -> None:
-    assert [name for name in names() if limit_of(name, 0.3) == 0.3] == ["narrow", "wide"]
+    limited = [name for name in plugins.names("masks") if limit_of(name, 0.3) == 0.3]
+    assert limited == ["narrow", "wide"]
     assert limit_of("perlin", 0.3) is None
     extreme = masks.draw("extreme", generator(0), 32, limit=0.3)
     assert extreme.mean() == 0.75

@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 import tiny
 from radpipe import params
 from radpipe import plan as planning
 from radpipe.errors import UserError
-from radpipe.pipeline import Pipeline
+from radpipe.evaluation import timing
+from radpipe.pipeline import Pipeline, target_of
 from radpipe.plan import bytes as sizes
+from radpipe.plan import flops, gpus
 from radpipe.plan.gpus import GPUS, gpu
+from radpipe.plan.text import Bill, render
 from radpipe.plan.work import Work, gather
 from radpipe.settings import Settings, put
 
@@ -30,7 +34,7 @@ PAPER_JOBS = {
     "lama": 3,
     "reference": 3,
     "sample": 3 * 3 * sum(SHARDS.get(method, 1) for method in METHODS),
-    "evaluate": 3 * 3 * 8,
+    "evaluate": 3 * 3 * (8 + 1),  # and the truth
     "table": 1,
 }
 
@@ -65,8 +69,9 @@ def test_paper_takes_the_data_sets_that_are_marked() -> None:
 def test_the_right_jobs_of_the_paper() -> None:
     pipeline = Pipeline(planning.paper(read()))
     counts: dict[str, int] = {}
-    for target in pipeline.walk([Target.of("table", name="main")]):
-        counts[target.stage] = counts.get(target.stage, 0) + 1
+    for target in pipeline.walk([pipeline.target("table", name="main")]):
+        name = target.stage.name
+        counts[name] = counts.get(name, 0) + 1
     assert counts == PAPER_JOBS
 
 
@@ -116,15 +121,37 @@ def test_a_training_is_billed_by_its_images() -> None:
     assert work.flop / work.images / 1e9 == pytest.approx(903, rel=0.01)
 
 
+def test_a_published_network_is_not_trained() -> None:
+    """No bank of masks, no hours; an ablation still trains, and its slice stays what it was."""
+    given = read(datasets__ffhq__rad="authors-ffhq256")
+    trained, published = (Pipeline(planning.paper(s)) for s in (read(), given))
+    cell = [target_of("evaluate", dataset="ffhq", method="rad", mask="box")]
+    works = {(w.stage, w.what): w for w in gather(published, cell)}
+    assert {stage for stage, _ in works} == {
+        "data", "holes", "base", "rad", "sample", "reference", "evaluate",
+    }  # fmt: skip
+    assert works["rad", "public weights"].flop == 0
+    amounts = {a.what: a for a in sizes.downloads(published, cell)}
+    assert (amounts["authors-ffhq256"].size, amounts["authors-ffhq256"].exact) == (389253928, True)
+    written = {a.what: a.size for a in sizes.disk(list(works.values()))}
+    assert written["RAD networks"] == 4 * 93_563_910
+    assert "saved states while training" not in written
+    variant = target_of("rad", dataset="ffhq", variant="lora_rank-rank_4")
+    assert published.slice(variant) == trained.slice(variant)
+    assert published.trained_here(variant)
+    default = target_of("rad", dataset="ffhq", variant="default")
+    assert published.slice(default) != trained.slice(default)
+
+
 def test_other_ways_to_name_targets() -> None:
     pipeline = Pipeline(read())
-    assert planning.find(pipeline, "base") == [Target.of("base", dataset="emoji")]
-    table = Target.of("table", name="main")
+    assert planning.find(pipeline, "base") == [pipeline.target("base", dataset="emoji")]
+    table = pipeline.target("table", name="main")
     for name in ("results/tables/main.csv", "./results/tables/main.md"):
         assert planning.find(pipeline, name) == [table]
     assert planning.find(pipeline, "results/tables/.receipts/main.json") == [table]
-    shard = Target.of("bank", dataset="emoji", family="perlin", shard="3")
-    assert planning.find(pipeline, "results/masks/emoji/bank/perlin/3.npz") == [shard]
+    shard = pipeline.target("bank", dataset="emoji", variant="default", shard="3")
+    assert planning.find(pipeline, "results/masks/emoji/bank/default/3.npz") == [shard]
     assert table in planning.find(pipeline, "all")
 
 
@@ -150,14 +177,15 @@ def test_downloads_are_those_of_the_target_each_once() -> None:
 def test_a_local_folder_is_not_downloaded(tmp_path: Path) -> None:
     own = read(datasets__imagenet__data={"folder": str(tmp_path)})
     pipeline = Pipeline(planning.paper(own))
-    targets = [Target.of("data", dataset="imagenet")]
+    targets = [pipeline.target("data", dataset="imagenet")]
     assert sizes.downloads(pipeline, targets) == []
 
 
 def test_bytes_of_a_network_are_its_parameters() -> None:
     pipeline = Pipeline(planning.paper(read()))
-    works = gather(pipeline, [Target.of("base", dataset="ffhq")])
-    found = {amount.what: amount for amount in sizes.disk(pipeline, works)}
+    wanted = [pipeline.target(stage, dataset="ffhq") for stage in ("base", "reference")]
+    works = gather(pipeline, wanted)
+    found = {amount.what: amount for amount in sizes.disk(works)}
     assert (found["base networks"].size, found["base networks"].exact) == (4 * 93_563_910, True)
     assert not found["images"].exact
 
@@ -180,11 +208,36 @@ def test_the_bill_fits_the_terminal_and_adds_up() -> None:
 
 
 def test_hours_follow_from_rate_and_efficiency() -> None:
-    from radpipe.plan.text import Bill
-
     work = Work("ffhq", "sample", "rad", flop=int(312e12 * 3600), precision="bf16")
     bill = Bill((), (work,), (), (), GPUS["A100"], 0.25, {})
     assert bill.hours(work) == pytest.approx(4.0)
+
+
+def test_minutes_of_this_cpu_are_an_estimate_from_a_measured_rate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At a rate such that the calibration takes a second, a plan of 4 * CALIBRATION is 10 s."""
+    monkeypatch.setattr(gpus, "calibrate", lambda device: 1.0)
+    work = Work("emoji", "sample", "rad", flop=4 * gpus.CALIBRATION, precision="tf32")
+    bill = Bill((), (work,), (), (), gpu("cpu"), gpu("cpu").efficiency, {"cache": 0, "results": 0})
+    text = render(bill)
+    assert "CPU min" in text and "GPU" not in text
+    assert text.splitlines()[4].split()[-1] == "0.17"
+    assert "rough estimate" in " ".join(text.split())
+
+
+def test_a_machine_without_gpu_is_told_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    target = ["results/samples/emoji/ddrm/box/0.zip"]
+    text = " ".join(planning.plan(read(), target, "A100").split())
+    assert "GPU h" in text and "No GPU here. On this CPU about" in text and "estimate" in text
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert "No GPU here" not in " ".join(planning.plan(read(), target, "A100").split())
+
+
+def test_the_operations_of_the_calibration() -> None:
+    counted = flops.count(lambda: timing.calibrate(torch.device("meta")))
+    assert counted == (2 + 9) * gpus.CALIBRATION  # to warm up, and timed
 
 
 def test_gpus_by_any_spelling_and_an_unknown_one() -> None:

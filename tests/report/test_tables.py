@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radpipe.pipeline import Pipeline
+from radpipe.pipeline import Pipeline, target_of
 from radpipe.report import load, names, printed
-from radpipe.report.comparison import blocks, cell_rows, long_table
+from radpipe.report.comparison import cell_rows, long_table, readable
 from radpipe.report.results import Cell
-from radpipe.report.table import Block, Table, Text, decimals_for, number
+from radpipe.report.show import show
+from radpipe.report.table import Block, Table, Text, csv_text, decimals_for, number
 from radpipe.report.tables.ablation_steps import with_front
-from radpipe.stages import report
-from report_tree import BAD, IMAGES, Tree, make_scores, make_settings
+from radpipe.stages import table as report_table
+from report_tree import IMAGES, Tree, make_settings
 
 METHODS = ["rad", "repaint", "telea"]
 
@@ -24,7 +25,7 @@ METHODS = ["rad", "repaint", "telea"]
 def build(root: Path, name: str, **run: object) -> tuple[Table, Tree]:
     """A table of made-up results."""
     tree = Tree(root, Pipeline(make_settings(**({"methods": METHODS, "masks": ["box"]} | run))))
-    target = Target.of("table", name=name)
+    target = target_of("table", name=name)
     tree.write(target)
     return load("table", name).build(tree.job(target)), tree
 
@@ -41,34 +42,77 @@ def rows(data: pd.DataFrame, **where: str) -> pd.DataFrame:
 
 
 def test_ranks_follow_the_direction_of_each_metric(main: pd.DataFrame) -> None:
-    order = sorted(METHODS, key=lambda m: BAD[m])
     for metric in ("lpips", "fd_alexnet", "psnr_hole", "ssim_hole"):
         ranks = rows(main, mask="box", metric=metric).set_index("method")["rank"]
-        assert [ranks[m] for m in order] == [1, 2, 3]
-    assert set(rows(main, mask="box", metric="psnr_known", value=np.inf)["rank"]) == {1}
+        assert [ranks[m] for m in ("rad", "repaint", "telea")] == [1, 2, 3]
+    known = rows(main, mask="box", metric="psnr_known", value=np.inf).set_index("method")["rank"]
+    assert known[METHODS].eq(1).all()
+
+
+def test_the_truth_is_a_row_that_is_not_ranked(tmp_path: Path) -> None:
+    table, _ = build(tmp_path, "main")
+    own = rows(table.data, method="truth", mask="box").set_index("metric")
+    assert own.loc["lpips", "value"] == 0 and own.loc["fd_alexnet", "value"] == 4
+    assert own["rank"].isna().all() and own["difference"].isna().all()
+    assert set(own["weights"].dropna()) == {"none"}
+    last = table.blocks[0].rows[-1]
+    assert last[:2] == ("Truth", "")
+    assert not any(entry.best or entry.second for entry in last[2:])
+    assert not any("†" in entry.text for entry in last[2:])
+    for name in ("ablation_components", "ablation_steps"):
+        ablation, _ = build(tmp_path, name)
+        assert ablation.blocks[0].rows[-1][0] == "Truth"
+
+
+def seams(**values: float) -> list[dict[str, object]]:
+    """Rows of a table of seams."""
+    place = {"dataset": "emoji", "mask": "box", "metric": "seam", "label": "Seam", "unit": "levels"}
+    common = place | {"lower_is_better": True, "paper": "not available"}
+    return [common | {"method": method, "value": value} for method, value in values.items()]
+
+
+def test_the_best_seam_is_the_one_nearest_to_zero() -> None:
+    data = long_table(seams(biharmonic=-9.9, rad=5.0, lama=-0.6, truth=0.0))
+    assert data.set_index("method")["rank"].dropna().to_dict() == {
+        "lama": 1, "rad": 2, "biharmonic": 3,
+    }  # fmt: skip
+    ((block,), _) = readable(data, {})
+    assert block.columns[-1] == "Seam, levels → 0"
+    assert [row[-1].best for row in block.rows] == [False, False, True, False]
+
+
+def test_a_column_that_says_the_same_in_every_row_is_a_line_below(tmp_path: Path) -> None:
+    table, _ = build(tmp_path, "main", masks=["box", "extreme", "wide"])
+    assert not any("PSNR known" in name for block in table.blocks for name in block.columns)
+    assert (
+        table.footer[0]
+        == "PSNR known, dB: ∞ in every row (emoji, box; emoji, extreme; emoji, wide)."
+    )
+    ((block,), (line,)) = readable(long_table(seams(rad=1.0, lama=1.0)), {})
+    assert block.columns == ("Method", "Evaluations")
+    assert line.startswith("Seam, levels: 1.00 in every row")
 
 
 def by_hand(method: str, values: list[float]) -> Cell:
-    """A cell of four images with these LPIPS values."""
+    """A cell of images with these LPIPS values."""
     mean = sum(values) / len(values)
     row = {
         "metric": "lpips", "label": "LPIPS", "value": mean, "low": mean - 0.3, "high": mean + 0.3,
-        "n": 4, "unit": "", "lower_is_better": True, "note": "",
+        "n": len(values), "unit": "", "lower_is_better": True, "note": "",
     }  # fmt: skip
-    scores = pd.DataFrame({"image": list("abcd"), "lpips": values, "evaluations": 25.0})
+    scores = pd.DataFrame({"image": list("abcdefghijkl"), "lpips": values, "evaluations": 25.0})
     return Cell("emoji", method, "box", {"lpips": row}, scores, 0, 500, "test")
 
 
 def test_differences_to_rad_are_paired() -> None:
     """Images differ by 0.3, the methods by 0.01 or 0.03 on each: only pairing can tell them."""
-    rad = by_hand("rad", [0.1, 0.2, 0.3, 0.4])
-    other = by_hand("repaint", [0.11, 0.23, 0.31, 0.43])
+    rad = by_hand("rad", 3 * [0.1, 0.2, 0.3, 0.4])
+    other = by_hand("repaint", 3 * [0.11, 0.23, 0.31, 0.43])
     row, _ = cell_rows(other, rad, "none")
     assert row["difference"] == pytest.approx(0.02)
-    # a mean of resampled differences, each 0.01 or 0.03
-    assert 0.01 - 1e-12 <= row["difference_low"] < 0.02 < row["difference_high"] <= 0.03 + 1e-12
+    assert 0.01 < row["difference_low"] < 0.02 < row["difference_high"] < 0.03
     assert row["significant"] == "yes"
-    same, _ = cell_rows(by_hand("telea", [0.2, 0.1, 0.4, 0.3]), rad, "none")
+    same, _ = cell_rows(by_hand("telea", 3 * [0.2, 0.1, 0.4, 0.3]), rad, "none")
     assert same["difference"] == pytest.approx(0)
     assert same["significant"] == "no"
     assert all(entry["difference"] is None for entry in long_table(cell_rows(rad, rad, "")).iloc)
@@ -76,9 +120,9 @@ def test_differences_to_rad_are_paired() -> None:
 
 def test_a_distance_of_distributions_is_paired_by_blocks(main: pd.DataFrame) -> None:
     (row,) = rows(main, method="telea", mask="box", metric="fd_alexnet").to_dict("records")
-    one, other = (make_scores(m, "box")["fd_alexnet"].mean() for m in ("telea", "rad"))
-    assert row["difference"] == pytest.approx(one - other)
-    assert row["difference_low"] < row["difference"] < row["difference_high"]
+    assert row["difference"] == pytest.approx(15.0 - 5.0)
+    # the blocks of both move together, so that nothing of the intervals of 0.5 is left
+    assert row["difference_low"] == pytest.approx(row["difference_high"])
 
 
 def test_the_papers_cells_that_were_not_run_say_so(main: pd.DataFrame) -> None:
@@ -104,7 +148,7 @@ def test_readable_tables_show_the_papers_numbers_beside_ours(tmp_path: Path) -> 
 
     place = {"dataset": "ffhq", "mask": "box", "metric": "fid", "unit": "", "label": "FID"}
     ours = [("lama", 25.0, 27.7), ("score_sde", 31.0, 30.3), ("rad", 20.0, "not available")]
-    (block,) = blocks(
+    ((block,), _) = readable(
         long_table(
             [
                 place | {"method": m, "value": v, "paper": paper, "lower_is_better": True}
@@ -130,8 +174,8 @@ def test_a_metric_without_its_weights_is_not_available(tmp_path: Path) -> None:
     settings = make_settings(methods=["rad", "telea"], masks=["box"])
     changed = settings.resolve("emoji", {"evaluation.metrics": ["fid", "lpips"]})
     tree = Tree(tmp_path, Pipeline(changed))
-    tree.write(Target.of("table", name="main"))
-    table = load("table", "main").build(tree.job(Target.of("table", name="main")))
+    tree.write(target_of("table", name="main"))
+    table = load("table", "main").build(tree.job(target_of("table", name="main")))
     values = rows(table.data, mask="box", metric="fid").set_index("method")
     assert values.loc["rad", "value"] == "not available"
     assert "inception-fid" in values.loc["rad", "note"]
@@ -158,15 +202,15 @@ def test_equal_results_give_equal_bytes(tmp_path: Path) -> None:
     files = []
     for name in ("a", "b"):
         tree = build(tmp_path / name, "main")[1]
-        report.run(tree.job(Target.of("table", name="main")))
+        report_table.run(tree.job(target_of("table", name="main")))
         files.append([p.read_bytes() for p in sorted(tree.root.glob("results/tables/main.*"))])
-    assert files[0] == files[1] and len(files[0]) == 5
+    assert files[0] == files[1] and len(files[0]) == 4
 
 
 def test_all_tables_build_without_ablations_and_say_not_run(tmp_path: Path) -> None:
     for name in (n for n in names("table") if n.startswith("ablation_")):
         table, _ = build(tmp_path, name, ablations=[])
-        variants = table.data[table.data["method"] != "rad"]
+        variants = table.data[~table.data["method"].isin(["rad", "truth"])]
         assert set(variants["value"]) == {"not run"}
         assert table.footer[0].startswith("not run")
         assert "to `run.ablations`" in table.footer[0]
@@ -184,12 +228,12 @@ def test_the_pareto_front_of_solvers() -> None:
     common = {"dataset": "x", "mask": "box", "lower_is_better": True}
     long = [
         common | {"method": m, "metric": metric, "value": float(v)}
-        for m, e, quality in points
+        for m, e, quality in [*points, ("truth", 0, 0.0)]
         for metric, v in (("lpips", quality), ("evaluations", e))
     ]
-    data = with_front(pd.DataFrame(long).astype(object))
+    data = with_front(long_table(long))
     marks = data[data["metric"] == "lpips"].set_index("method")["pareto"].to_dict()
-    assert marks == {"a": "yes", "b": "yes", "c": "no", "d": "no", "e": "yes"}
+    assert marks == {"a": "yes", "b": "yes", "c": "no", "d": "no", "e": "yes", "truth": ""}
 
 
 def test_readable_tables_escape_what_their_format_reads() -> None:
@@ -207,6 +251,14 @@ def test_numbers_show_two_digits_of_their_interval() -> None:
     assert number(-1234.5, 1) == "\u22121,234.5"
     assert number(float("inf")) == "∞"
     assert number(0.0) == "0.00"
+    assert number(0.009996) == "0.0100"
+
+
+def test_zero_has_no_sign() -> None:
+    assert [number(-9.4e-8, d) for d in (0, 3)] == ["0", "0.000"]
+    assert number(-0.0) == "0.00"
+    data = pd.DataFrame({"a": [-0.0, -1.5], "b": ["-0.0", None], "c": np.array([1, None])})
+    assert csv_text(data) == "a,b,c\n0.0,-0.0,1\n-1.5,,\n"
 
 
 def test_the_timing_table_prints_every_budget_and_what_was_not_run(tmp_path: Path) -> None:
@@ -220,3 +272,20 @@ def test_the_timing_table_prints_every_budget_and_what_was_not_run(tmp_path: Pat
     assert printed_rows["RAD", "official", "1"][0] == "100"
     assert ("Telea", "official", "1") not in printed_rows
     assert printed_rows["MCG", "not run", ""] == ["", "", "", ""]
+
+
+def test_the_terminal_shows_the_main_table_in_80_columns(tmp_path: Path) -> None:
+    methods = ["rad", "repaint", "score_sde", "mcg", "ddrm", "lama", "telea", "biharmonic"]
+    tree = build(tmp_path, "main", methods=methods, masks=["box", "extreme", "wide", "narrow"])[1]
+    report_table.run(tree.job(target_of("table", name="main")))
+    path = tree.root / "results/tables/main.csv"
+    data = pd.read_csv(path)
+    data.replace({"method": {"telea": "navier_stokes_with_a_long_name"}}).to_csv(path, index=False)
+    lines = show([path]).splitlines()
+    table = [line for line in lines if not line.endswith(".csv")]
+    assert max(map(len, table)) <= 80
+    named = [line for line in table if line.startswith("navier_stokes_with_a_long_name ")]
+    assert len(named) == 2 and "0.300" in named[0]  # two masks beside each other
+    (best,) = [line for line in table if line.startswith("RAD ")][:1]
+    assert "0.100*" in best
+    assert any(line.startswith("Truth ") for line in table)

@@ -47,10 +47,10 @@ def job(tmp_path: Path) -> Job:
     raw = report_tree.make_settings(methods=["rad"], masks=["box"]).model_dump(mode="json")
     raw["resources"] |= {"device": "cpu", "sample_batch": 8}
     pipeline = Pipeline(parse(raw))
-    target = Target.of("sample", dataset="emoji", method="rad", mask="box", shard="0")
+    target = pipeline.target("sample", dataset="emoji", method="rad", mask="box", shard="0")
     tree = report_tree.Tree(tmp_path, pipeline)
-    tree._data(tree.job(Target.of("data", dataset="emoji")))
-    tree._holes(tree.job(Target.of("holes", dataset="emoji", mask="box")))
+    tree._data(tree.job(pipeline.target("data", dataset="emoji")))
+    tree._holes(tree.job(pipeline.target("holes", dataset="emoji", mask="box")))
     return tree.job(target)
 
 

@@ -17,7 +17,7 @@ from radpipe import masks
 from radpipe.launch import TRAININGS
 from radpipe.models.lama import LamaConfig, LamaGenerator, PatchDiscriminator, load_generator
 from radpipe.params import parse
-from radpipe.pipeline import Pipeline
+from radpipe.pipeline import Pipeline, target_of
 from radpipe.stages import lama
 from radpipe.training.averages import learning_rate
 from radpipe.training.lama import DrawHole, LamaObjective
@@ -95,7 +95,7 @@ def test_the_stage_leaves_a_generator_that_loads(tmp_path: Path) -> None:
         "discriminator_channels": 8, "discriminator_layers": 1, "perceptual": 0.0,
     }  # fmt: skip
     raw["resources"]["device"] = "cpu"
-    target = Target.of("lama", dataset="emoji")
+    target = target_of("lama", dataset="emoji")
     tree = report_tree.Tree(tmp_path, Pipeline(parse(raw)))
     tree.write(target)
     job = tree.job(target)

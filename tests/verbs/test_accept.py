@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from radpipe import pipeline as pipelines
-from radpipe.errors import UserError
-from radpipe.pipeline import Pipeline
+from radpipe.pipeline import Pipeline, target_of
 from radpipe.verbs.accept import accept
 from report_tree import Tree, make_settings
 
@@ -19,13 +18,13 @@ RECEIPT = "results/metrics/emoji/telea/box/receipt.json"
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     made = Tree(tmp_path, Pipeline(make_settings(methods=["telea"], masks=["box"])))
-    made.write(Target.of("table", name="main"))
+    made.write(target_of("table", name="main"))
     return made
 
 
 def newer(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     """The pipeline after a change of the code of every stage."""
-    monkeypatch.setattr(pipelines, "code_digest", lambda *modules: "newer")
+    monkeypatch.setattr(pipelines, "_code", lambda *modules: "newer")
     return Pipeline(tree.pipeline.settings)
 
 
@@ -35,24 +34,37 @@ def test_code_alone_is_accepted_and_the_maker_is_recorded(
     path = tree.root / RECEIPT
     before = json.loads(path.read_text())
     later = newer(tree, monkeypatch)
-    assert RECEIPT in accept(later, tree.root)
+    done = accept(later, tree.root)
+    assert RECEIPT in done.stamped and not done.refused
     after = json.loads(path.read_text())
-    cell = Target.of("evaluate", dataset="emoji", method="telea", mask="box")
-    assert after["slice"] == json.loads(later.slice(cell))
+    cell = target_of("evaluate", dataset="emoji", method="telea", mask="box")
+    assert after["slice"] == later.slice(cell)
     assert after["made_by"] == before["slice"]["code"]
     assert after["files"] == before["files"]
-    assert accept(later, tree.root) == []
+    assert accept(later, tree.root).stamped == []
 
 
-def test_a_changed_setting_is_refused_and_nothing_is_stamped(
+def test_files_that_clones_lack_need_not_be_there(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of ablation variants; here the features of every cell."""
+    monkeypatch.setattr(Pipeline, "kept", lambda self, target: [
+        name for name in target.outputs if not name.endswith("features.npz")
+    ])  # fmt: skip
+    (tree.root / RECEIPT).with_name("features.npz").unlink()
+    assert RECEIPT in accept(newer(tree, monkeypatch), tree.root).stamped
+
+
+def test_what_can_be_accepted_is_and_a_changed_setting_is_not(
     tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newer(tree, monkeypatch)
     changed = Pipeline(tree.pipeline.settings.resolve("emoji", {"evaluation.bootstrap": 300}))
-    before = {p: p.read_bytes() for p in tree.root.rglob("*.json")}
-    with pytest.raises(UserError, match="more than code changed"):
-        accept(changed, tree.root)
-    assert before == {p: p.read_bytes() for p in tree.root.rglob("*.json")}
+    before = (tree.root / RECEIPT).read_bytes()
+    done = accept(changed, tree.root)
+    assert done.refused[RECEIPT] == "evaluation.bootstrap: 200 -> 300"
+    assert "results/samples/emoji/telea/box/0.json" in done.stamped
+    assert (tree.root / RECEIPT).read_bytes() == before
 
 
 def test_a_result_of_an_older_upstream_is_refused(
@@ -64,11 +76,14 @@ def test_a_result_of_an_older_upstream_is_refused(
     (samples,) = (u for u in receipt["slice"]["upstream"].values() if u["stage"] == "sample")
     samples["slice"] = "older"
     path.write_text(json.dumps(receipt))
-    with pytest.raises(UserError, match="more than code changed"):
-        accept(newer(tree, monkeypatch), tree.root)
+    done = accept(newer(tree, monkeypatch), tree.root)
+    assert done.refused[RECEIPT] == "results/samples/emoji/telea/box/0.json was made anew since"
 
 
-def test_a_damaged_file_is_not_accepted(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_file_is_not_accepted_nor_what_stands_on_it(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tree.root / "results/data/emoji/test.zip").write_bytes(b"damaged")
-    with pytest.raises(UserError, match="damaged"):
-        accept(newer(tree, monkeypatch), tree.root)
+    done = accept(newer(tree, monkeypatch), tree.root)
+    assert "damaged" in done.refused["results/data/emoji/receipt.json"]
+    assert done.refused[RECEIPT] == "it stands on results/data/emoji/receipt.json"

@@ -234,7 +234,7 @@ def test_settings_edited_during_a_run(repository: Path) -> None:
         assert process.wait(600) == 1
     one_message((repository / "running.txt").read_text(), "the settings were edited during the run")
     own = json.loads(receipt.read_text())
-    assert own["slice"]["settings"]["training"]["images"] == 160
+    assert own["slice"]["settings"]["training.base"]["images"] == 160
     assert own["facts"]["images"] == 160
     assert versioned.planned(repository)["base"] == 1
     tiny.edit(repository, training__base__images=160)

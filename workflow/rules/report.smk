@@ -1,26 +1,48 @@
-# Tables and figures: one file each in src/radpipe/report, which says what it reads.
+# Tables and figures: one file each in src/radpipe/report.
+from radpipe.report import load as load_report
+from radpipe.report import names as report_names
 
 
 report: "../report/workflow.rst"
 
 
-# what `snakemake --report` shows, and how it calls it
-SHOWN = {
-    "table": {"html": "read", "csv": "numbers"},
-    "figure": {"png": "picture", "pdf": "vector", "csv": "numbers"},
+# What `snakemake --report` shows: one row per table (its page) and figure (its picture), so that a
+# click shows something; the main table and the qualitative figure come first, and are on the first
+# page, too. What to see in each is said by its own file.
+SHOWN = {"table": "html", "figure": "png"}
+FIRST = {"main", "qualitative"}
+config["captions"] = {
+    kind: {name: load_report(kind, name).CAPTION for name in report_names(kind)}
+    for kind in SHOWN
 }
 
 
+def category(kind):
+    """A report sorts categories by name."""
+    others = {"table": "2. Tables", "figure": "3. Figures"}[kind]
+    return lambda wildcards: "1. Start here" if wildcards.name in FIRST else others
+
+
+def labels(kind):
+    """One column: the name and, in a line, what it is. Of two columns a report makes a switch."""
+
+    def of(wildcards):
+        line = load_report(kind, wildcards.name).__doc__.partition("\n")[0]
+        return {"shows": f"{wildcards.name.replace('_', ' ')}: {line}"}
+
+    return of
+
+
 def shown(kind):
-    """Outputs of a table or figure, flagged for the report."""
+    """Outputs of a table or figure, one of them flagged for the report."""
     outputs = STAGES[kind].outputs()
-    for suffix, label in SHOWN[kind].items():
-        outputs[f"name_{suffix}"] = report(
-            outputs[f"name_{suffix}"],
-            caption=f"../report/{kind}.rst",
-            category=f"{kind.capitalize()}s",
-            labels={kind: "{name}", "as": label},
-        )
+    name = f"name_{SHOWN[kind]}"
+    outputs[name] = report(
+        outputs[name],
+        caption="../report/caption.rst",
+        category=category(kind),
+        labels=labels(kind),
+    )
     return outputs
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from radpipe import plugins
 from radpipe.errors import unknown
-from radpipe.method import REFERENCE
+from radpipe.method import DEFAULT, REFERENCE, Method
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,18 @@ class Ablation:
     def unchanged(self) -> str:
         """The method that the variants are compared with: RAD trained on as many images."""
         trained = any(trains(changes) for changes in self.variants.values())
-        return f"rad@{REFERENCE}" if trained else "rad"
+        return str(Method("rad", REFERENCE if trained else DEFAULT))
 
     def methods(self, name: str) -> dict[str, str]:
         """Cell method -> label, the unchanged RAD first."""
         return {self.unchanged: self.default_label} | {
-            f"rad@{name}-{variant}": self.labels.get(variant, variant) for variant in self.variants
+            method_of(name, variant): self.labels.get(variant, variant) for variant in self.variants
         }
+
+
+def method_of(name: str, variant: str) -> str:
+    """The cell method of an ablation's variant."""
+    return str(Method("rad", f"{name}-{variant}"))
 
 
 def load(name: str) -> Ablation:

@@ -15,11 +15,11 @@ from pydantic import Field
 
 from radpipe.data.images import Picture, Source, convert
 from radpipe.errors import UserError
+from radpipe.pictures import SUFFIXES
 from radpipe.section import Section
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 SHARDS = {".parquet"}
 _STRETCH = 500  # files per part
 
@@ -96,7 +96,7 @@ def digest(folder: Path) -> str:
     """Changes with any picture or shard of a folder, by name, size and time of change."""
     if not folder.is_dir():
         return "missing"
-    found, _ = listing(folder, SUFFIXES | SHARDS)
+    found, _ = listing(folder, {*SUFFIXES, *SHARDS})
     sha = hashlib.sha256()
     for facts in found:
         sha.update(repr(facts).encode())
@@ -111,7 +111,7 @@ def pictures(folder: Path, licence: str, attribution: str) -> Source:
     """
     if not folder.is_dir():
         raise UserError("there is no such folder of images", str(folder), "correct `data.folder`")
-    files, others = listing(folder, SUFFIXES)
+    files, others = listing(folder, set(SUFFIXES))
     kinds = ", ".join(sorted(SUFFIXES))
     if others:
         log.warning("%s: skipped %s; read are: %s", folder, others, kinds)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import hashlib
-import io
 import json
 import multiprocessing
 import shutil
@@ -21,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from radpipe import pictures
 from radpipe.errors import UserError
 from radpipe.files import atomic
 from radpipe.imagestore import ImageStore, ImageWriter
@@ -64,26 +64,13 @@ class Source:
 
 
 def decode(picture: Picture) -> Image.Image:
-    """The picture as RGB.
+    """The picture as RGB, upright; on white where it is transparent (our choice; ADM drops the
+    alpha channel and does not look at EXIF data).
 
     Raises:
-        UserError: naming a malformed picture.
+        UserError: naming a picture that cannot be read.
     """
-    try:
-        with Image.open(io.BytesIO(picture.data)) as image:
-            return image.convert("RGB")
-    except (
-        UnidentifiedImageError,
-        OSError,
-        SyntaxError,
-        ValueError,
-        Image.DecompressionBombError,
-    ) as error:
-        raise UserError(
-            f"the image is malformed: {' '.join(str(error).split())}",
-            picture.where,
-            "repair or remove it, then run again",
-        ) from None
+    return Image.fromarray(pictures.decode(picture.data, picture.where, "image").opaque)
 
 
 def square(image: Image.Image, size: int) -> np.ndarray:

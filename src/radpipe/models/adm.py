@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from radpipe.devices import full_precision
 from radpipe.models.adm_config import AdmConfig
 from radpipe.models.noise_embedding import Embedding, TimeMap, embed
 
@@ -202,6 +203,8 @@ class AdmUNet(nn.Module):
         self.out = nn.Sequential(
             Norm(channels), nn.SiLU(), _zero(nn.Conv2d(channels, c.out_channels, 3, padding=1))
         )
+        for norm in (module for module in self.modules() if isinstance(module, Norm)):
+            norm.eps = c.norm_eps
 
     def _block(self, channels: int, out_channels: int, resize: Any = None) -> ResBlock:
         c = self.config
@@ -237,9 +240,7 @@ class AdmUNet(nn.Module):
         """
         height, width = x.shape[-2:]
         sizes = [(height >> n, width >> n) for n in range(len(self.config.channel_mult))]
-        # meta tensors, which only count operations, have no autocast of their own
-        kind = "cpu" if x.is_meta else x.device.type
-        with torch.autocast(kind, enabled=False):
+        with full_precision(x):
             embedding = embed(time, self.time_embed, self.config.model_channels, sizes)
 
         def run(layer: nn.Module, h: Tensor) -> Tensor:

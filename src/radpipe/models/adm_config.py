@@ -26,6 +26,7 @@ class AdmConfig:
         use_scale_shift_norm: only True is supported; kept so that public descriptions fit.
         dropout: rate inside residual blocks while training.
         use_new_attention_order: split q, k, v before the heads; the public checkpoints do not.
+        norm_eps: added to the variances of group normalisation; ADM's is 1e-5.
     """
 
     image_size: int
@@ -40,6 +41,7 @@ class AdmConfig:
     use_scale_shift_norm: bool = True
     dropout: float = 0.0
     use_new_attention_order: bool = False
+    norm_eps: float = 1e-5
 
     def __post_init__(self) -> None:
         if not self.use_scale_shift_norm:

@@ -103,7 +103,7 @@ def load_unet(path: Path) -> AdmUNet:
     with _opened(path) as file:
         config = AdmConfig.from_dict(_header(path, file.metadata())["architecture"])
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    return _filled(config, weights, path)
+    return filled(config, weights, path)
 
 
 def load_public(path: Path, config: AdmConfig) -> AdmUNet:
@@ -128,7 +128,7 @@ def load_public(path: Path, config: AdmConfig) -> AdmUNet:
         ) from None
     if not isinstance(weights, dict) or not all(isinstance(w, Tensor) for w in weights.values()):
         raise UserError("the checkpoint is not a plain state dict of tensors", str(path))
-    return _filled(config, {name: w.float() for name, w in weights.items()}, path)
+    return filled(config, {name: w.float() for name, w in weights.items()}, path)
 
 
 def check_shapes(config: AdmConfig, shapes: Mapping[str, tuple[int, ...]], where: str) -> None:
@@ -182,7 +182,7 @@ def _likely(shapes: Mapping[str, tuple[int, ...]]) -> str:
     )
 
 
-def _filled(config: AdmConfig, weights: dict[str, Tensor], path: Path) -> AdmUNet:
+def filled(config: AdmConfig, weights: dict[str, Tensor], path: Path) -> AdmUNet:
     """The network holding these very tensors."""
     check_shapes(config, {name: tuple(w.shape) for name, w in weights.items()}, str(path))
     unet = empty(config)

@@ -11,8 +11,9 @@ from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.diffusion.solvers import Level, Prediction
 from radpipe.models.noise_embedding import TimeMap
 
-MapMode = Literal["spatial", "dense", "global", "raw"]
-Mode = Literal["scalar", "spatial", "dense", "global", "raw"]
+MapMode = Literal["spatial", "dense", "global", "raw", "raw_1000"]
+Mode = Literal["scalar", "spatial", "dense", "global", "raw", "raw_1000"]
+RAW = {"raw": 1, "raw_1000": 1000}
 
 
 def time_input(
@@ -28,6 +29,7 @@ def time_input(
                 in phase 1, the known pixels' in phase 2. Our choice, so that the level is told in
                 both; sampling visits phase 1 only.
             'raw': 1 - alpha_bar itself instead of a time, low rank (ablation: no inverse map).
+            'raw_1000': the same on the scale of times, for an imported network.
         schedule: whose `network_time` inverts noise to ADM's index (clean = -1).
         alpha_bar: float64 `[B, 1, H, W]` in (0, 1].
         hole: `[B, 1, H, W]`, True = hole. The map must be constant inside and outside of it
@@ -47,8 +49,8 @@ def time_input(
         hole = alpha_bar < _pixels(clean)
         if not bool((~hole | (alpha_bar == _pixels(noisy))).all()):
             raise ValueError(f"a map with more than two noise levels needs 'dense', not '{mode}'")
-    if mode == "raw":
-        return TimeMap.binary(hole, 1 - noisy, 1 - clean)
+    if mode in RAW:
+        return TimeMap.binary(hole, RAW[mode] * (1 - noisy), RAW[mode] * (1 - clean))
     return TimeMap.binary(hole, schedule.network_time(1 - noisy), schedule.network_time(1 - clean))
 
 

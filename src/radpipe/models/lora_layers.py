@@ -12,6 +12,7 @@ from peft.tuners.lora.layer import Conv1d, Conv2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from radpipe.devices import full_precision
 from radpipe.models.adm_config import AdmConfig
 
 ADAPTER = "default"
@@ -39,7 +40,7 @@ class FoldedConv2d(Conv2d):
         if base.out_channels > limit or not unmerged(self):
             result: Tensor = super().forward(x, *args, **kwargs)
             return result
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(x):
             a: Any = self.lora_A[ADAPTER].weight
             b: Any = self.lora_B[ADAPTER].weight
             delta = (self.scaling[ADAPTER] * b.flatten(1)) @ a.flatten(1)

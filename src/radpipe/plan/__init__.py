@@ -8,10 +8,11 @@ from pathlib import Path
 from radpipe.assets import cache_folder
 from radpipe.dag import Target
 from radpipe.errors import UserError, nearest
+from radpipe.lazy import torch
 from radpipe.params import parse
 from radpipe.pipeline import STAGES, Pipeline
 from radpipe.plan import bytes as sizes
-from radpipe.plan.gpus import gpu
+from radpipe.plan.gpus import CPU, cpu, gpu
 from radpipe.plan.text import Bill, render
 from radpipe.plan.work import gather
 from radpipe.section import PARAMS
@@ -20,14 +21,17 @@ from radpipe.settings import Settings, put
 DEFAULT_TARGET = "results/tables/main.csv"
 
 
-def plan(settings: Settings, names: list[str], gpu_name: str, efficiency: float) -> str:
+def plan(
+    settings: Settings, names: list[str], gpu_name: str, efficiency: float | None = None
+) -> str:
     """The bill as text, at most 80 columns wide.
 
     Args:
         settings: of params.yaml.
         names: result files, receipts or stages; none: the main table.
-        gpu_name: an entry of the table of GPUs.
-        efficiency: share of the GPU's peak that is assumed to be reached, 0..1.
+        gpu_name: an entry of the table of GPUs, or `cpu`.
+        efficiency: share of the GPU's peak that is assumed to be reached, 0..1; None: 0.2 (of
+            what convolutions reach on this CPU: 0.4).
 
     Raises:
         UserError: an unknown target or GPU.
@@ -41,10 +45,11 @@ def plan(settings: Settings, names: list[str], gpu_name: str, efficiency: float)
         tuple(names),
         tuple(works),
         tuple(sizes.downloads(pipeline, targets)),
-        tuple(sizes.disk(pipeline, works)),
+        tuple(sizes.disk(works)),
         chip,
-        efficiency,
+        efficiency or chip.efficiency,
         {"cache": sizes.free(cache_folder()), "results": sizes.free(Path("results"))},
+        None if chip.name == CPU or torch.cuda.is_available() else cpu(),
     )
     return render(bill)
 
@@ -67,20 +72,21 @@ def find(pipeline: Pipeline, name: str) -> list[Target]:
         name: a result file or receipt, a stage (all its targets), or `all`.
 
     Raises:
-        UserError: it means none.
+        UserError: it means none, or one that these settings cannot make.
     """
     if name == "all":
         return pipeline.report_targets()
     if name in STAGES:
         return [t for t in pipeline.walk(pipeline.report_targets()) if t.stage.name == name]
-    path = str(Path(name)).removeprefix("./")
     for stage, entry in STAGES.items():
         for pattern in entry.outputs().values():
-            match = re.fullmatch(_expression(pattern), path)
+            expression = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[\\w@-]+)", re.escape(pattern))
+            match = re.fullmatch(expression, str(Path(name)))
             if match:
-                return [_known(pipeline, stage, match.groupdict(), name)]
-    examples = [DEFAULT_TARGET, "all", *STAGES]
-    meant = nearest(name, examples)
+                target = pipeline.target(stage, **match.groupdict())
+                list(pipeline.walk([target]))  # all that it stands on can be made
+                return [target]
+    meant = nearest(name, [DEFAULT_TARGET, "all", *STAGES])
     hint = f"did you mean `{meant}`? " if meant else ""
     raise UserError(
         f"`{name}` is no result of this workflow",
@@ -88,22 +94,3 @@ def find(pipeline: Pipeline, name: str) -> list[Target]:
         f"{hint}name a result file such as {DEFAULT_TARGET}, a receipt, or a stage: "
         + ", ".join(STAGES),
     )
-
-
-def _expression(pattern: str) -> str:
-    """A file pattern with wildcards as a regular expression; a wildcard may come twice."""
-    expression, seen = "", set()
-    for text, wildcard in re.findall(r"([^{]*)(?:\{(\w+)\})?", pattern):
-        expression += re.escape(text)
-        if wildcard:
-            again = wildcard in seen
-            expression += f"(?P={wildcard})" if again else f"(?P<{wildcard}>[A-Za-z0-9_@-]+)"
-            seen.add(wildcard)
-    return expression
-
-
-def _known(pipeline: Pipeline, stage: str, wildcards: dict[str, str], name: str) -> Target:
-    """The target, if all that it stands on can be made with these settings."""
-    target = pipeline.target(stage, **wildcards)
-    list(pipeline.walk([target]))
-    return target

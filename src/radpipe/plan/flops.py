@@ -8,28 +8,23 @@ Fourier transforms; on a GPU these cost memory traffic, which the assumed effici
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from radpipe.models.adm import AdmConfig, AdmUNet
+from radpipe.models.adm import AdmConfig
 from radpipe.models.checkpoints import empty
 from radpipe.models.lama import LamaConfig, LamaGenerator, PatchDiscriminator
 from radpipe.models.noise_embedding import TimeMap
 
 
 def count(run: Callable[[], Any]) -> int:
-    """Operations of a call on meta tensors, which know no autocast."""
-    with (
-        patch.object(torch, "autocast", lambda *_, **__: nullcontext()),
-        FlopCounterMode(display=False) as counter,
-    ):
+    """Operations of a call on meta tensors."""
+    with FlopCounterMode(display=False) as counter:
         run()
     return int(counter.get_total_flops())
 
@@ -47,6 +42,7 @@ class TrainingCost:
     trained: int
 
 
+@cache
 def evaluation(config: AdmConfig, mode: str = "scalar", gradient: bool = False) -> int:
     """One network evaluation of one image.
 
@@ -55,27 +51,17 @@ def evaluation(config: AdmConfig, mode: str = "scalar", gradient: bool = False) 
         mode: time input: 'scalar', or RAD's 'spatial', 'dense', 'global', 'raw'.
         gradient: also the gradient with respect to the image (MCG).
     """
-    return _evaluation(replace(config, dropout=0.0), mode, gradient)
-
-
-@cache
-def _evaluation(config: AdmConfig, mode: str, gradient: bool) -> int:
     unet = empty(config).eval().requires_grad_(False)
     x, time = _inputs(config, mode)
-    if not gradient:
-        with torch.no_grad():
-            return count(lambda: unet(x, time))
-    x.requires_grad_(True)
-    return count(lambda: unet(x, time).sum().backward())
-
-
-def training(config: AdmConfig, mode: str, adapt: str, rank: int) -> TrainingCost:
-    """One image through a step of the base network's training ('scalar', 'full') or of RAD's."""
-    return _training(replace(config, dropout=0.0), mode, adapt, rank)
+    if gradient:
+        x.requires_grad_(True)
+        return count(lambda: unet(x, time).sum().backward())
+    return count(lambda: unet(x, time))
 
 
 @cache
-def _training(config: AdmConfig, mode: str, adapt: str, rank: int) -> TrainingCost:
+def training(config: AdmConfig, mode: str, adapt: str, rank: int) -> TrainingCost:
+    """One image through a step of the base network's training ('scalar', 'full') or of RAD's."""
     unet: nn.Module = empty(config)
     if adapt == "lora":
         from radpipe.models.lora import rad_network
@@ -89,20 +75,17 @@ def _training(config: AdmConfig, mode: str, adapt: str, rank: int) -> TrainingCo
 
 def parameters(config: AdmConfig) -> int:
     """Of a network without adapter."""
-    unet: AdmUNet = empty(config)
-    return sum(p.numel() for p in unet.parameters())
+    return sum(p.numel() for p in empty(config).parameters())
 
 
 def _inputs(config: AdmConfig, mode: str) -> tuple[Tensor, Tensor | TimeMap]:
     """An image and a time of the kind that the mode gives to the network."""
-    size, meta = config.image_size, "meta"
-    x = torch.empty(1, config.in_channels, size, size, device=meta)
-    one, hole = torch.empty(1, device=meta), torch.empty(1, 1, size, size, device=meta)
+    size = config.image_size
+    with torch.device("meta"):
+        x, one, hole = torch.empty(1, 3, size, size), torch.empty(1), torch.empty(1, 1, size, size)
     if mode == "dense":
         return x, TimeMap.dense(hole)
-    if mode in {"spatial", "raw"}:
-        return x, TimeMap.binary(hole, one, one)
-    return x, one
+    return x, TimeMap.binary(hole, one, one) if mode in {"spatial", "raw"} else one
 
 
 @cache
@@ -111,8 +94,7 @@ def lama_evaluation(config: LamaConfig, size: int) -> int:
     with torch.device("meta"):
         generator = LamaGenerator(config).eval()
         known, hole = torch.empty(1, 3, size, size), torch.empty(1, 1, size, size).bool()
-    with torch.no_grad():
-        return count(lambda: generator(known, hole))
+    return count(lambda: generator(known, hole))
 
 
 @cache
@@ -129,8 +111,7 @@ def lama_training(config: LamaConfig, width: int, layers: int, size: int) -> Tra
         judge(generator(image, hole))[0].sum().backward()
         (judge(image)[0].sum() + judge(fake)[0].sum()).backward()
 
-    players = (generator, judge)
-    trained = sum(p.numel() for player in players for p in player.parameters())
+    trained = sum(p.numel() for player in (generator, judge) for p in player.parameters())
     return TrainingCost(count(step) // 2, trained)
 
 
@@ -148,5 +129,4 @@ def features(network: str, size: int) -> int:
         else:
             net = {"alexnet": models.alexnet, "vgg16": models.vgg16}[network]().features.eval()
         x = torch.empty(1, 3, size, size)
-    with torch.no_grad():
-        return count(lambda: net(x))
+    return count(lambda: net(x))

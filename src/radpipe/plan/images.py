@@ -2,61 +2,51 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from radpipe import data
 from radpipe.assets import asset
 from radpipe.pipeline import Pipeline
+from radpipe.receipts import Receipt
+from radpipe.section import Section, section
 from radpipe.settings import Settings
 from radpipe.shards import collection
-
-SPLITS = ("train", "val", "test")
-
-
-def reader_settings(settings: Settings, dataset: str) -> Any:
-    """The data set's own settings, typed by its reader."""
-    reader = data.load(settings.reader(dataset))
-    given = settings.datasets[dataset].data
-    return reader.Settings.model_validate_json(json.dumps(given))
+from radpipe.stages.data import SPLITS
 
 
-def source_name(settings: Settings, dataset: str) -> tuple[str, str]:
-    """('collection' | 'asset' | 'folder' | 'drawn', name or path) that a data set is read from."""
-    reader, own = data.load(settings.reader(dataset)), reader_settings(settings, dataset)
-    folder = getattr(own, "folder", None)
-    if folder is not None:
-        return "folder", str(folder)
-    if hasattr(reader, "COLLECTION"):
-        return "collection", str(reader.COLLECTION)
-    return ("asset", str(reader.ASSET)) if hasattr(reader, "ASSET") else ("drawn", "")
+def reader(settings: Settings, dataset: str) -> tuple[data.DataSet, Section]:
+    """The file of data/ that reads a data set, and the data set's own settings for it."""
+    module = data.load(settings.reader(dataset))
+    own = section(module.Settings, settings.datasets[dataset].data, f"datasets.{dataset}.data")
+    return module, own
 
 
-def images_of(pipeline: Pipeline, dataset: str, split: str | None = None) -> tuple[int, bool]:
+def download(settings: Settings, dataset: str) -> tuple[str, str]:
+    """('collection' | 'asset', name) that a data set is read from; ('', '') where it is drawn or
+    lies in a folder."""
+    module, own = reader(settings, dataset)
+    for kind in ("collection", "asset"):
+        if hasattr(module, kind.upper()) and getattr(own, "folder", None) is None:
+            return kind, str(getattr(module, kind.upper()))
+    return "", ""
+
+
+def images_of(pipeline: Pipeline, dataset: str, split: str = "") -> tuple[int, bool]:
     """(images of a split or of all, whether that is known rather than estimated)."""
-    receipt = Path(pipeline.target("data", dataset=dataset).receipt)
-    if receipt.is_file():
-        facts = json.loads(receipt.read_text())["facts"]
-        return (facts[split] if split else sum(facts[s] for s in SPLITS)), True
-    total = _about(pipeline.settings, dataset)
-    if split is None:
+    receipt = Receipt.read(Path(pipeline.target("data", dataset=dataset).receipt))
+    if receipt is not None:
+        counts = {name: int(receipt.facts[name]) for name in SPLITS}
+        return counts[split] if split else sum(counts.values()), True
+    module, own = reader(pipeline.settings, dataset)
+    if hasattr(module, "COLLECTION"):
+        total = collection(module.COLLECTION).about_images
+    elif hasattr(module, "ASSET"):
+        total = asset(module.ASSET).about_images or 0
+    else:
+        total = int(sum(getattr(own, name) for name in SPLITS)) if hasattr(own, "train") else 0
+    if not split:
         return total, False
-    own = reader_settings(pipeline.settings, dataset)
     held = {name: getattr(own, name) for name in ("val", "test")}
     counts = {name: round(part * total) if part < 1 else int(part) for name, part in held.items()}
     counts["train"] = max(0, total - sum(counts.values()))
     return counts[split], False
-
-
-def _about(settings: Settings, dataset: str) -> int:
-    kind, name = source_name(settings, dataset)
-    if kind == "collection":
-        return collection(name).about_images
-    if kind == "asset":
-        return asset(name).about_images or 0
-    if kind == "drawn":
-        own = reader_settings(settings, dataset)
-        return int(own.train + own.val + own.test)
-    reader = data.load(settings.reader(dataset))
-    return collection(reader.COLLECTION).about_images if hasattr(reader, "COLLECTION") else 0

@@ -5,15 +5,15 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from radpipe.downloads import gigabytes
 from radpipe.plan.bytes import Amount
-from radpipe.plan.gpus import Gpu
-from radpipe.plan.work import Work, kinds
+from radpipe.plan.gpus import CPU, Gpu
+from radpipe.plan.work import Work
 
 WIDTH = 80
-HEAD = ("stage", "what", "jobs", "images", "evaluations", "TFLOP", "GPU h")
-COLUMNS = (10, 14, 5, 10, 11, 13, 9)
+LINE = "{:25} {:>5} {:>10} {:>11} {:>13} {:>9}"
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,10 @@ class Bill:
         names: the targets as typed.
         works: by data set, inputs first.
         downloads, disk: bytes.
-        gpu: the hours are of this one.
+        gpu: the hours are of this one (a CPU's: minutes).
         efficiency: assumed share of its peak.
         free: free bytes of the cache's and the results' disk.
+        cpu: of a machine without a GPU.
     """
 
     names: tuple[str, ...]
@@ -36,6 +37,7 @@ class Bill:
     gpu: Gpu
     efficiency: float
     free: Mapping[str, int]
+    cpu: Gpu | None = None
 
     def hours(self, work: Work) -> float:
         """GPU hours of some work."""
@@ -44,87 +46,66 @@ class Bill:
 
 def render(bill: Bill) -> str:
     """The whole bill."""
-    lines = [*_wrapped("Plan of " + ", ".join(bill.names)), "", _row(HEAD)]
-    for dataset, works in kinds(list(bill.works)):
+    unit = "CPU min" if bill.gpu.name == CPU else "GPU h"
+    head = (f"{'stage':10} what", "jobs", "images", "evaluations", "TFLOP", unit)
+    lines = [*textwrap.wrap("Plan of " + ", ".join(bill.names), WIDTH), "", LINE.format(*head)]
+    for dataset, works in groupby(bill.works, lambda work: work.dataset):
         lines.append(dataset or "tables and figures")
-        lines += [_row(_cells(bill, work)) for work in works]
-    lines += ["-" * WIDTH, _row(_total(bill)), ""]
+        lines += [_row(bill, work) for work in works]
+    lines += ["-" * WIDTH, _total(bill), ""]
     lines += _amounts("Downloads", bill.downloads, bill.free["cache"])
     lines += _amounts("Disk for results", bill.disk, bill.free["results"])
-    return "\n".join([*lines, *_notes(bill)])
+    return "\n".join([*lines, *(x for note in _notes(bill) for x in textwrap.wrap(note, WIDTH))])
 
 
-def _cells(bill: Bill, work: Work) -> tuple[str, ...]:
+def _row(bill: Bill, work: Work) -> str:
+    """One kind of jobs; a long word pushes no number out of line."""
+    left = f"  {work.stage:8} {work.what}"
     images = f"{'~' if work.estimated else ''}{work.images:,}" if work.images else "-"
-    return (
-        "  " + work.stage,
-        work.what,
-        f"{work.jobs:,}",
-        images,
-        f"{work.evaluations:,}" if work.evaluations else "-",
-        _tflop(work.flop),
-        _hours(bill.hours(work)),
-    )
+    evaluations = f"{work.evaluations:,}" if work.evaluations else "-"
+    left = left if len(left) <= 25 else f"{left[:24]}."
+    return LINE.format(left, f"{work.jobs:,}", images, evaluations, *_costs(bill, work))
 
 
-def _total(bill: Bill) -> tuple[str, ...]:
-    works = bill.works
-    return (
-        "total",
-        "",
-        f"{sum(w.jobs for w in works):,}",
-        "",
-        f"{sum(w.evaluations for w in works):,}",
-        _tflop(sum(w.flop for w in works)),
-        _hours(sum(bill.hours(w) for w in works)),
-    )
+def _total(bill: Bill) -> str:
+    jobs, evaluations = (sum(getattr(w, k) for w in bill.works) for k in ("jobs", "evaluations"))
+    return LINE.format("total", f"{jobs:,}", "", f"{evaluations:,}", *_costs(bill, *bill.works))
 
 
-def _row(cells: Sequence[str]) -> str:
-    """Two columns of words, then numbers; long words push no number out of line."""
-    first, second, *numbers = cells
-    left = f"{first:{COLUMNS[0]}} {second}"
-    width = COLUMNS[0] + COLUMNS[1] + 1
-    text = "".join(f" {n:>{w}}" for n, w in zip(numbers, COLUMNS[2:], strict=True))
-    return (left[: width - 1] + "." if len(left) > width else f"{left:{width}}") + text
-
-
-def _tflop(flop: int) -> str:
-    if not flop:
-        return "-"
-    tera = flop / 1e12
-    return f"{tera:,.0f}" if tera >= 10 else f"{tera:.2g}"
-
-
-def _hours(hours: float) -> str:
-    if not hours:
-        return "-"
-    if hours < 0.005:
-        return "<0.01"
-    return f"{hours:,.2f}" if hours < 10 else f"{hours:,.1f}"
+def _costs(bill: Bill, *works: Work) -> tuple[str, str]:
+    """TFLOP and time."""
+    tera, hours = sum(work.flop for work in works) / 1e12, sum(map(bill.hours, works))
+    if not tera:
+        return "-", "-"
+    time = hours * 60 if bill.gpu.name == CPU else hours
+    shown = f"{time:,.2f}" if time < 10 else f"{time:,.1f}"
+    return f"{tera:,.0f}" if tera >= 10 else f"{tera:.2g}", "<0.01" if time < 0.005 else shown
 
 
 def _amounts(title: str, amounts: Sequence[Amount], free: int) -> list[str]:
     lines = [title]
     for amount in amounts:
-        mark = "" if amount.exact else "~"
-        there = ""
-        if amount.present:
-            there = "  there" if amount.present >= amount.size else "  partly there"
-        lines.append(f"  {amount.what:36} {mark + gigabytes(amount.size):>12}{there}")
-    missing = sum(max(0, a.size - a.present) for a in amounts)
+        size = ("" if amount.exact else "~") + gigabytes(amount.size)
+        part = "there" if amount.present >= amount.size else "partly there"
+        lines.append(f"  {amount.what:36} {size:>12}" + (f"  {part}" if amount.present else ""))
+    missing = gigabytes(sum(max(0, a.size - a.present) for a in amounts))
     about = "" if all(a.exact for a in amounts) else "~"
-    lines.append(f"  {'still to come':36} {about + gigabytes(missing):>12}"
-                 f"  ({gigabytes(free)} free)")  # fmt: skip
-    return [*lines, ""]
+    line = f"  {'still to come':36} {about + missing:>12}  ({gigabytes(free)} free)"
+    return [*lines, line, ""]
 
 
 def _notes(bill: Bill) -> list[str]:
     chip, used = bill.gpu, sorted({w.precision for w in bill.works if w.flop})
-    rates = ", ".join(f"{p} {chip.rate(p):g}" for p in used)
+    if chip.name == CPU:
+        first = f"CPU minutes: {_measured(chip, bill.efficiency)}"
+    else:
+        rates = ", ".join(f"{p} {chip.rate(p):g}" for p in used)
+        first = (
+            f"GPU hours: {chip.name}, peak TFLOP/s dense: {rates or 'unused'} ({chip.source}); "
+            f"{bill.efficiency:.0%} of it assumed, not measured."
+        )
     notes = [
-        f"GPU hours: {chip.name}, peak TFLOP/s dense: {rates or 'unused'} ({chip.source}); "
-        f"{bill.efficiency:.0%} of it assumed, not measured.",
+        first,
         "TFLOP: convolutions and matrix products of the real networks, counted by torch, a "
         "multiply-add as two. Metrics run in full float32, other float32 convolutions in TF32.",
         "~ estimate. A PNG is taken as 60 % of its pixels' bytes.",
@@ -133,8 +114,16 @@ def _notes(bill: Bill) -> list[str]:
         notes.append("mcg: every evaluation has a backward pass, which is counted in TFLOP.")
     if chip.bf16 is None and "bf16" in used:
         notes.append(f"{chip.name} has no bf16: its float32 rate is taken; set precision: fp32.")
-    return [line for note in notes for line in _wrapped(note)]
+    if bill.cpu is not None and used:
+        hours = sum(w.flop for w in bill.works) / 1e12 / bill.cpu.fp32 / bill.cpu.efficiency / 3600
+        time = f"{60 * hours:,.0f} minutes" if hours < 10 else f"{hours:,.0f} hours"
+        said = _measured(bill.cpu, bill.cpu.efficiency)
+        notes.append(f"No GPU here. On this CPU about {time} (--gpu cpu: by row): {said}")
+    return notes
 
 
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH)
+def _measured(cpu: Gpu, efficiency: float) -> str:
+    return (
+        f"a rough estimate from {1e3 * cpu.fp32:.0f} GFLOP/s that convolutions reached just now, "
+        f"{efficiency:.0%} of it assumed; what runs no network is not in it."
+    )

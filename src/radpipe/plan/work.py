@@ -1,23 +1,32 @@
-"""The arithmetic of a plan: what each target of the DAG evaluates, and how often."""
+"""The arithmetic of a plan: what each target evaluates, how often, and what it writes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from radpipe.dag import Target
-from radpipe.evaluation import info
+from radpipe.diffusion.schedule import TwoPhaseSchedule
+from radpipe.evaluation import feature_networks, info
+from radpipe.evaluation.features import NETWORKS
+from radpipe.evaluation.reference import KEEP
 from radpipe.inpainters import load
-from radpipe.inpainters.base import Inpainter
 from radpipe.method import Method
 from radpipe.models.adm import AdmConfig
+from radpipe.models.backbones import SMALLEST
 from radpipe.models.lama import LamaConfig
 from radpipe.pipeline import Pipeline
 from radpipe.plan import flops
-from radpipe.plan.images import images_of
-from radpipe.settings import Settings
+from radpipe.plan.images import download, images_of
+from radpipe.settings import LamaTraining, Optimisation, Settings
 
-SMALLEST_LPIPS = 64  # pixels; smaller images are enlarged before LPIPS
+PUBLIC = "public weights"
+PNG = 0.6  # bytes of a photograph as PNG, relative to its pixels' bytes; our guess
+FLOAT = 4  # bytes
+SAVED = "saved states while training"  # weights, average, AdamW's two moments
+# kinds of files whose bytes are an estimate
+GUESSED = {"images", "images, again while converting", "inpainted images", "masks (at most)"}
 
 
 @dataclass(frozen=True)
@@ -29,11 +38,12 @@ class Work:
         stage: of the DAG.
         what: method, mask family, variant or source.
         jobs: how many.
-        images: made, seen in training or measured; None where that says nothing.
+        images: made, seen in training or measured; 0 where that says nothing.
         evaluations: network evaluations, forward passes in training.
         flop: floating-point operations.
         precision: 'tf32' (float32 as PyTorch runs convolutions), 'bf16', 'fp32'.
         estimated: the images are an estimate.
+        written: bytes by kind of file.
     """
 
     dataset: str
@@ -45,6 +55,7 @@ class Work:
     flop: int = 0
     precision: str = "fp32"
     estimated: bool = False
+    written: Mapping[str, float] = field(default_factory=dict)
 
     def __add__(self, other: Work) -> Work:
         return replace(
@@ -54,6 +65,7 @@ class Work:
             evaluations=self.evaluations + other.evaluations,
             flop=self.flop + other.flop,
             estimated=self.estimated or other.estimated,
+            written=Counter(self.written) + Counter(other.written),
         )
 
 
@@ -64,125 +76,130 @@ def gather(pipeline: Pipeline, targets: list[Target]) -> list[Work]:
         one = _Estimator(pipeline, target).work()
         key = (one.dataset, one.stage, one.what)
         found[key] = found[key] + one if key in found else one
-    order = {name: number for number, name in enumerate([*pipeline.settings.datasets, ""])}
-    return sorted(found.values(), key=lambda work: order[work.dataset])
+    order = [*pipeline.settings.datasets, ""]
+    return sorted(found.values(), key=lambda work: order.index(work.dataset))
 
 
-def architecture(settings: Settings, dataset: str) -> AdmConfig:
-    """The ADM network of a data set."""
-    entry = settings.datasets[dataset]
-    return entry.model.at(entry.size)
-
-
-def lama_architecture(settings: Settings) -> LamaConfig:
-    """LaMa as trained here, or as published."""
-    own = settings.training.lama
-    if own.weights != "train":
-        return LamaConfig()
-    return LamaConfig(own.channels, own.downsamplings, own.blocks)
-
-
-def inpainter(settings: Settings, method: str) -> Inpainter:
-    """A method without a network, to be asked for its planned evaluations."""
-    from radpipe.diffusion.schedule import TwoPhaseSchedule
-
-    kind = load(method)
-    model = None if kind.requires is None else (lambda *_: None)
-    return kind(settings.inpainter(method), model, TwoPhaseSchedule())
+def _rate(precision: str) -> str:
+    """How PyTorch runs it on a GPU: convolutions in float32 take TF32 by default."""
+    return "tf32" if precision == "fp32" else precision
 
 
 class _Estimator:
-    """The work of one target."""
+    """The work of one target; a stage without a method here computes nothing to speak of."""
 
     def __init__(self, pipeline: Pipeline, target: Target) -> None:
-        self.pipeline, self.target, self.names = pipeline, target, dict(target.wildcards)
-        self.dataset = self.names.get("dataset", "")
-        self.settings = pipeline.view(target)
+        self.pipeline, self.target = pipeline, target
+        self.dataset, self.settings = target.get("dataset"), pipeline.view(target)
 
     def work(self) -> Work:
-        estimate = getattr(self, f"_{self.target.stage.name}", None)
-        if estimate is None:
-            return Work("", self.target.stage.name, self.names.get("name", ""))
-        done: Work = estimate()
-        return done
+        stage = self.target.stage.name
+        estimate = getattr(self, f"_{stage}", None)
+        return estimate() if estimate else Work("", stage, self.target.get("name"))
 
     def _work(self, what: str, **values: object) -> Work:
         return Work(self.dataset, self.target.stage.name, what, **values)  # type: ignore[arg-type]
 
+    @property
+    def size(self) -> int:
+        return self.settings.datasets[self.dataset].size
+
+    @property
+    def adm(self) -> AdmConfig:
+        """Without dropout, which costs nothing, so that equal costs are counted once."""
+        return replace(self.settings.datasets[self.dataset].model.at(self.size), dropout=0.0)
+
+    @property
+    def picture(self) -> float:
+        """Bytes of one image."""
+        return 3 * self.size**2 * PNG
+
     def _data(self) -> Work:
         total, exact = images_of(self.pipeline, self.dataset)
-        return self._work("", images=total, estimated=not exact)
+        written = {"images": total * self.picture}
+        if download(self.settings, self.dataset)[0] != "asset":
+            written["images, again while converting"] = total * self.picture
+        return self._work("", images=total, estimated=not exact, written=written)
+
+    def _masks(self, what: str, images: int) -> Work:
+        return self._work(
+            what, images=images, written={"masks (at most)": images * self.size**2 / 8}
+        )
 
     def _bank(self) -> Work:
-        masks = self.settings.masks.training
-        shard = int(self.names["shard"])
+        masks, shard = self.settings.masks.training, int(self.target["shard"])
         first, end = (masks.count * s // masks.shards for s in (shard, shard + 1))
-        return self._work(masks.family, images=end - first)
+        return self._masks(masks.family, end - first)
 
     def _holes(self) -> Work:
-        return self._work("", images=self.settings.evaluation.images)
+        return self._masks("", self.settings.evaluation.images)
 
     def _base(self) -> Work:
+        weights = FLOAT * flops.parameters(self.adm)
         if not self.pipeline.trained_here(self.target):
-            return self._work("public weights")
-        training = self.settings.training.base
-        config = architecture(self.settings, self.dataset)
-        cost = flops.training(config, "scalar", "full", 0)
-        return self._trained("", training.images, training.precision, cost.flop)
+            return self._work(PUBLIC, written={"base networks": weights})
+        cost = flops.training(self.adm, "scalar", "full", 0)
+        written = {"base networks": weights, SAVED: 4 * weights}
+        return self._trained("", self.settings.training.base, cost.flop, written)
 
     def _rad(self) -> Work:
-        training = self.settings.training.rad
-        config = architecture(self.settings, self.dataset)
-        cost = flops.training(config, training.embedding, training.adapt, training.rank)
-        what = self.names["variant"]
-        return self._trained(what, training.images, training.precision, cost.flop)
+        if not self.pipeline.trained_here(self.target):
+            weights = FLOAT * flops.parameters(self.adm)
+            return self._work(PUBLIC, written={"RAD networks": weights})
+        own = self.settings.training.rad
+        cost = flops.training(self.adm, own.embedding, own.adapt, own.rank)
+        written = {"RAD adapters": FLOAT * cost.trained, SAVED: 4 * FLOAT * cost.trained}
+        return self._trained(self.target["variant"], own, cost.flop, written)
 
     def _lama(self) -> Work:
-        own = self.settings.training.lama
         if not self.pipeline.trained_here(self.target):
-            return self._work("public weights")
-        size = self.settings.datasets[self.dataset].size
-        config = lama_architecture(self.settings)
-        cost = flops.lama_training(
-            config, own.discriminator_channels, own.discriminator_layers, size
-        )
-        return self._trained("", own.images, own.precision, cost.flop)
+            return self._work(PUBLIC)
+        own = self.settings.training.lama
+        judge = own.discriminator_channels, own.discriminator_layers
+        cost = flops.lama_training(_generator(own), *judge, self.size)
+        return self._trained("", own, cost.flop, {})
 
-    def _trained(self, what: str, images: int, precision: str, flop: int) -> Work:
+    def _trained(
+        self, what: str, own: Optimisation, flop: int, written: Mapping[str, float]
+    ) -> Work:
         return self._work(
             what,
-            images=images,
-            evaluations=images,
-            flop=images * flop,
-            precision=_rate(precision),
+            images=own.images,
+            evaluations=own.images,
+            flop=own.images * flop,
+            precision=_rate(own.precision),
+            written=written,
         )
 
     def _sample(self) -> Work:
-        method = self.target.method
-        settings, shard = self.settings, int(self.names["shard"])
-        images = len(range(shard, settings.evaluation.images, settings.resources.shards(method)))
-        return self._sampled(method, settings, images)
+        method, shard = self.target.method, int(self.target["shard"])
+        shards, images = self.settings.resources.shards(method), self.settings.evaluation.images
+        images = len(range(shard, images, shards))
+        work = self._sampled(method, self.settings, images)
+        return replace(work, written={"inpainted images": images * self.picture})
 
     def _sampled(self, method: Method, settings: Settings, images: int) -> Work:
-        asked = inpainter(settings, method.name)
-        each = asked.planned_evaluations() if asked.requires else 0
+        kind = load(method.name)
+        model = kind.requires and (lambda *_: None)
+        each = kind(
+            settings.inpainter(method.name), model, TwoPhaseSchedule()
+        ).planned_evaluations()
+        flop, precision = 0, settings.sampling.precision
+        if kind.requires == "lama":
+            flop, precision = self._lama_evaluation(), "fp32"
+        elif kind.requires:
+            mode = settings.training.rad.embedding if kind.requires == "rad" else "scalar"
+            flop = flops.evaluation(self.adm, mode, kind.gradient)
         return self._work(
             str(method),
             images=images,
             evaluations=images * each,
-            flop=images * each * self._evaluation(asked, settings),
-            precision=_rate(settings.sampling.precision if asked.requires != "lama" else "fp32"),
+            flop=images * each * flop,
+            precision=_rate(precision),
         )
 
-    def _evaluation(self, asked: Inpainter, settings: Settings) -> int:
-        if asked.requires is None:
-            return 0
-        if asked.requires == "lama":
-            return flops.lama_evaluation(
-                lama_architecture(settings), settings.datasets[self.dataset].size
-            )
-        mode = settings.training.rad.embedding if asked.requires == "rad" else "scalar"
-        return flops.evaluation(architecture(settings, self.dataset), mode, asked.gradient)
+    def _lama_evaluation(self) -> int:
+        return flops.lama_evaluation(_generator(self.settings.training.lama), self.size)
 
     def _timing(self) -> Work:
         """A method at the run's budget, one image and a batch; once at its official budget."""
@@ -196,38 +213,39 @@ class _Estimator:
         return replace(total, what="all methods", precision=_rate(settings.sampling.precision))
 
     def _reference(self) -> Work:
-        images, exact = images_of(self.pipeline, self.dataset, self.settings.evaluation.reference)
-        networks = sorted({info(m).network for m in self.settings.evaluation.metrics} - {""})
-        flop = sum(flops.features(n, self.settings.evaluation.fd_size) for n in networks)
+        evaluation = self.settings.evaluation
+        images, exact = images_of(self.pipeline, self.dataset, evaluation.reference)
+        networks = feature_networks(evaluation.metrics, to_truth=False)
+        widths = [NETWORKS[name].width for name in networks]
+        written = sum(8 * width * width + min(KEEP, images) * width * FLOAT for width in widths)
         return self._work(
-            "", images=images, evaluations=images * len(networks), flop=images * flop,
+            "",
+            images=images,
+            evaluations=images * len(networks),
+            flop=images * sum(flops.features(n, evaluation.fd_size) for n in networks),
             estimated=not exact,
-        )  # fmt: skip
+            written={"features": written},
+        )
 
     def _evaluate(self) -> Work:
-        evaluation, size = self.settings.evaluation, self.settings.datasets[self.dataset].size
-        wanted = [info(metric) for metric in evaluation.metrics]
-        each = [
-            flops.features(n, evaluation.fd_size)
-            for n in sorted({w.network for w in wanted} - {""})
-        ]
-        pictures = [w for w in wanted if w.implementation.startswith("perceptual:")]
-        each += 2 * len(pictures) * [flops.features("alexnet", max(size, SMALLEST_LPIPS))]
-        images = evaluation.images
+        evaluation, names = self.settings.evaluation, self.settings.evaluation.metrics
+        networks = feature_networks(names)
+        passes = networks + feature_networks(names, to_truth=True)
+        each = [flops.features(network, evaluation.fd_size) for network in passes]
+        pairs = [w for w in map(info, names) if w.network and w.kind == "per_image"]
+        each += 2 * [flops.features(w.network, max(self.size, SMALLEST)) for w in pairs]
+        images, width = evaluation.images, sum(NETWORKS[name].width for name in networks)
         return self._work(
             "all methods",
             images=images,
             evaluations=images * len(each),
             flop=images * sum(each),
+            written={"features": images * width * FLOAT},
         )
 
 
-def _rate(precision: str) -> str:
-    """How PyTorch runs it on a GPU: convolutions in float32 take TF32 by default."""
-    return "tf32" if precision == "fp32" else precision
-
-
-def kinds(works: list[Work]) -> Iterator[tuple[str, list[Work]]]:
-    """Work by data set, in order."""
-    for dataset in dict.fromkeys(work.dataset for work in works):
-        yield dataset, [work for work in works if work.dataset == dataset]
+def _generator(own: LamaTraining) -> LamaConfig:
+    """LaMa as trained here, or as published."""
+    if own.weights != "train":
+        return LamaConfig()
+    return LamaConfig(own.channels, own.downsamplings, own.blocks)

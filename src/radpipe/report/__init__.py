@@ -1,7 +1,9 @@
 """Tables and figures: one file each in tables/ and figures/.
 
-Such a file defines `KEYS` (settings that it may see), `needs(pipeline) -> list[Target]` (results
-that it reads) and `build(job) -> Table` or `draw(job) -> Drawing`. Adding a file adds a target.
+Such a file defines `KEYS` (settings that it may see), `CAPTION` (what to see in it),
+`needs(pipeline) -> list[Target]` (results that it reads) and `build(job) -> Table` or
+`draw(job) -> Drawing`. The first line of its docstring says what it is. Adding a file adds a
+target.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 PACKAGES = {"table": "tables", "figure": "figures"}
 SUFFIXES = {
-    "table": ("csv", "md", "tex", "html", "metrics.json"),
+    "table": ("csv", "md", "tex", "html"),
     "figure": ("png", "pdf", "csv"),
 }
 

@@ -3,57 +3,77 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from radpipe.evaluation import METRICS
+from radpipe.evaluation import info
+from radpipe.job import Job
+from radpipe.lazy import pandas
+from radpipe.method import TRUTH
 from radpipe.report import printed
-from radpipe.report.results import Cell, difference
+from radpipe.report.results import NO_WEIGHTS, Cell, describe_weights, difference, read_cell
 from radpipe.report.table import Block, Text, decimals_for, number
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 COLUMNS = (
-    "dataset",
-    "method",
-    "mask",
-    "metric",
-    "label",
-    "value",
-    "low",
-    "high",
-    "n",
-    "unit",
-    "lower_is_better",
-    "rank",
-    "difference",
-    "difference_low",
-    "difference_high",
-    "significant",
-    "paper",
-    "weights",
-    "note",
+    *("dataset", "method", "mask", "metric", "label", "value", "low", "high", "n", "unit"),
+    *("lower_is_better", "rank", "difference", "difference_low", "difference_high", "significant"),
+    *("paper", "weights", "note"),
 )
 EVALUATIONS = "evaluations"
+NEAREST_ZERO = frozenset({"seam"})  # metrics that are best at 0: below it is as wrong as above
+Row = dict[str, Any]
 
 
-def cell_rows(cell: Cell, rad: Cell | None, weights: str) -> list[dict[str, Any]]:
-    """Rows of one cell, a row per metric and one for its network evaluations."""
+def compare(
+    job: Job, methods: Mapping[str, str], masks: Iterable[str], unchanged: str
+) -> tuple[list[Row], list[str]]:
+    """The scores of every data set, mask and method.
+
+    Args:
+        job: of a table.
+        methods: method -> label, in the order of the rows.
+        masks: in the order of the blocks.
+        unchanged: the method that the others are compared with.
+
+    Returns:
+        Rows of the long table, and what a reader must know about them.
+    """
+    rows: list[Row] = []
+    cells: list[Cell] = []
+    weights: dict[str, str] = {}
+    for dataset in job.settings["run.datasets"]:
+        for mask in masks:
+            other = read_cell(job, dataset, unchanged, mask)
+            for method, label in methods.items():
+                cell = read_cell(job, dataset, method, mask)
+                if cell is None:
+                    own = [list(c.rows) for c in cells if c.dataset == dataset]
+                    metrics = own[0] if own else job.settings["evaluation.metrics"]
+                    rows += [not_run_row(dataset, method, mask, metric) for metric in metrics]
+                    continue
+                key = f"{dataset}, {label}"
+                weights.setdefault(key, describe_weights(job, dataset, method))
+                cells.append(cell)
+                rows += cell_rows(cell, other, weights[key])
+    named = [f"Weights, {key}: {text}." for key, text in weights.items() if text != NO_WEIGHTS]
+    return rows, [*_facts(cells), *named]
+
+
+def cell_rows(cell: Cell, other: Cell | None, weights: str) -> list[Row]:
+    """Rows of one cell, a row per metric and one for its network evaluations.
+
+    Args:
+        cell: to print.
+        other: what it is compared with; the truth is not.
+        weights: in words.
+    """
     rows = []
+    place = (cell.dataset, cell.method, cell.mask)
+    compared = other is not None and cell.method not in (other.method, TRUTH)
     for metric, row in cell.rows.items():
-        entry = _entry(cell.dataset, cell.method, cell.mask, metric) | {
-            "label": row["label"],
-            "value": printed.NOT_AVAILABLE if row["value"] is None else float(row["value"]),
-            "low": _float(row["low"]),
-            "high": _float(row["high"]),
-            "n": row["n"],
-            "unit": row["unit"],
-            "lower_is_better": row["lower_is_better"],
-            "weights": weights,
-            "note": row["note"],
-        }
-        paired = None if rad is None or rad is cell else difference(cell, rad, metric)
+        value = printed.NOT_AVAILABLE if row["value"] is None else float(row["value"])
+        entry = {**row, **_row(*place, metric), "value": value, "weights": weights}
+        paired = difference(cell, other, metric) if compared else None
         if paired is not None and not math.isnan(paired.value):
             entry |= {
                 "difference": paired.value,
@@ -62,7 +82,7 @@ def cell_rows(cell: Cell, rad: Cell | None, weights: str) -> list[dict[str, Any]
                 "significant": "yes" if paired.excludes(0.0) else "no",
             }
         rows.append(entry)
-    evaluations = _entry(cell.dataset, cell.method, cell.mask, EVALUATIONS) | {
+    counted = {
         "label": "Evaluations",
         "value": cell.evaluations,
         "n": len(cell.scores),
@@ -70,139 +90,129 @@ def cell_rows(cell: Cell, rad: Cell | None, weights: str) -> list[dict[str, Any]
         "lower_is_better": True,
         "weights": weights,
     }
-    return [*rows, evaluations]
+    return [*rows, _row(*place, EVALUATIONS) | counted]
 
 
-def not_run_rows(
-    dataset: str, method: str, mask: str, metrics: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Rows of a cell that the settings leave out."""
-    rows = []
-    for metric in metrics:
-        info = METRICS.get(metric)
-        entry = _entry(dataset, method, mask, metric) | {"value": printed.NOT_RUN}
-        if info is not None:
-            entry |= {
-                "label": info.display,
-                "unit": info.unit,
-                "lower_is_better": info.lower_is_better,
-            }
-        rows.append(entry)
-    return rows
+def not_run_row(dataset: str, method: str, mask: str, metric: str) -> Row:
+    """The row of a number that the settings leave out."""
+    about = info(metric)
+    return _row(dataset, method, mask, metric) | {
+        "value": printed.NOT_RUN,
+        "label": about.display,
+        "unit": about.unit,
+        "lower_is_better": about.lower_is_better,
+    }
 
 
-def paper_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The paper's known cells that are not among some rows, as cells that were not run."""
-    there = {(r["dataset"], r["method"], r["mask"], r["metric"]) for r in rows}
-    missing = [place for place in printed.PAPER_VALUES if place not in there]
-    return [r for d, method, k, metric in missing for r in not_run_rows(d, method, k, [metric])]
+def _row(dataset: str, method: str, mask: str, metric: str) -> Row:
+    paper = printed.paper_value(dataset, method, mask, metric)
+    return {"dataset": dataset, "method": method, "mask": mask, "metric": metric, "paper": paper}
 
 
-def _entry(dataset: str, method: str, mask: str, metric: str) -> dict[str, Any]:
-    place = {"dataset": dataset, "method": method, "mask": mask, "metric": metric}
-    return {**place, "label": metric, "paper": printed.paper_value(dataset, method, mask, metric)}
-
-
-def _float(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-def long_table(rows: Sequence[Mapping[str, Any]], extra: Sequence[str] = ()) -> pd.DataFrame:
+def long_table(rows: Sequence[Row]) -> pandas.DataFrame:
     """The rows as a table, with ranks: 1 is the best of a data set, mask and metric; equal
-    values share a rank; cells without a number have none."""
-    import pandas as pd
-
-    table = pd.DataFrame(list(rows), columns=[*COLUMNS, *extra], dtype=object)
-    values = pd.to_numeric(table["value"], errors="coerce")
-    signed = values.where(table["lower_is_better"].eq(True), -values)
-    keys = [table["dataset"], table["mask"], table["metric"]]
-    ranks = signed.groupby(keys).rank(method="min")
-    whole = [None if math.isnan(r) else int(r) for r in ranks]
-    table["rank"] = pd.Series(whole, index=table.index, dtype=object)
+    values share a rank; the truth and cells without a number have none."""
+    table = pandas.DataFrame(list(rows), columns=list(COLUMNS), dtype=object)
+    values = pandas.to_numeric(table["value"], errors="coerce")
+    badness = values.where(table["lower_is_better"].eq(True), -values)
+    badness = badness.mask(table["metric"].isin(NEAREST_ZERO), values.abs())
+    badness = badness.mask(table["method"].eq(TRUTH))
+    ranks = badness.groupby([table["dataset"], table["mask"], table["metric"]]).rank(method="min")
+    whole = [None if math.isnan(rank) else int(rank) for rank in ranks]
+    table["rank"] = pandas.Series(whole, index=table.index, dtype=object)
     return table.where(table.notna(), None)
 
 
-def blocks(table: pd.DataFrame, labels: Mapping[str, str], first: str = "Method") -> list[Block]:
-    """One block per data set and mask: methods down, metrics across, intervals in brackets."""
-    found = []
+def readable(
+    table: pandas.DataFrame, labels: Mapping[str, str], first: str = "Method"
+) -> tuple[tuple[Block, ...], list[str]]:
+    """The long table for people.
+
+    Args:
+        table: a `long_table`.
+        labels: method -> label.
+        first: name of the methods' column.
+
+    Returns:
+        A block per data set and mask, methods down, metrics across, intervals in brackets; and in
+        words the columns that say the same in every row.
+    """
+    blocks, same = [], dict[str, list[str]]()
     for (dataset, mask), part in table.groupby(["dataset", "mask"], sort=False):
-        metrics = [m for m in dict.fromkeys(part["metric"]) if m != EVALUATIONS]
-        columns = {m: _column(part[part["metric"] == m]) for m in metrics}
+        measured = part[part["metric"] != EVALUATIONS]
+        columns = {}
+        for metric, own in measured.groupby("metric", sort=False):
+            values = _numbers(own)
+            if len(values) > 1 and len(set(values)) == 1:
+                text = f"{_name(own)}: {number(values[0])} in every row"
+                same.setdefault(text, []).append(f"{dataset}, {mask}")
+            else:
+                columns[metric] = _name(own, arrow=True), _column(own)
         counts = part[part["metric"] == EVALUATIONS].set_index("method")["value"].to_dict()
         rows = tuple(
             (
-                labels.get(method, printed.label(method)),
-                number(counts[method], 0) if method in counts else "",
-                *(columns[m].get(method, "") for m in metrics),
+                labels.get(method, method),
+                number(counts[method], 0) if method in counts and method != TRUTH else "",
+                *(entries.get(method, "") for _, entries in columns.values()),
             )
             for method in dict.fromkeys(part["method"])
         )
-        head = (first, "Evaluations", *(_heading(part, m) for m in metrics))
-        found.append(Block(f"{dataset}, {mask}", head, rows))
-    return found
+        head = (first, "Evaluations", *(name for name, _ in columns.values()))
+        blocks.append(Block(f"{dataset}, {mask}", head, rows))
+    return tuple(blocks), [f"{text} ({'; '.join(places)})." for text, places in same.items()]
 
 
-def _heading(part: pd.DataFrame, metric: str) -> str:
-    row = part[part["metric"] == metric].iloc[0]
-    unit = f", {row['unit']}" if row["unit"] else ""
-    return f"{row['label']}{unit} {'↓' if row['lower_is_better'] else '↑'}"
+def _numbers(part: pandas.DataFrame) -> list[float]:
+    return [value for value in part["value"] if isinstance(value, float)]
 
 
-def _column(part: pd.DataFrame) -> dict[str, Text | str]:
+def _name(part: pandas.DataFrame, arrow: bool = False) -> str:
+    row = part.iloc[0]
+    best = "→ 0" if row["metric"] in NEAREST_ZERO else "↓" if row["lower_is_better"] else "↑"
+    name = f"{row['label']}, {row['unit']}" if row["unit"] else str(row["label"])
+    return f"{name} {best}" if arrow else name
+
+
+def _column(part: pandas.DataFrame) -> dict[str, Text]:
     """Method -> printed entry of one metric; the dagger marks a significant difference to RAD."""
-    halves = [(row.high - row.low) / 2 for row in part.itertuples() if isinstance(row.low, float)]
-    decimals = decimals_for(halves)
-    values = {row.value for row in part.itertuples() if isinstance(row.value, float)}
-    entries: dict[str, Text | str] = {}
+    known = [row for row in part.itertuples() if isinstance(row.low, float)]
+    decimals = decimals_for([(row.high - row.low) / 2 for row in known])
+    differ = len(set(_numbers(part[part["rank"].notna()]))) > 1
+    entries = {}
     for row in part.itertuples():
         beside = f"{number(row.paper)} (paper)" if isinstance(row.paper, float) else ""
         if not isinstance(row.value, float):
             entries[row.method] = Text(str(row.value), beside=beside)
             continue
-        finite = math.isfinite(row.value)
-        text = number(row.value, decimals if finite else None)
-        text += "†" if row.significant == "yes" else ""
-        if isinstance(row.low, float) and not math.isnan(row.low):
+        text = number(row.value, decimals) + ("†" if row.significant == "yes" else "")
+        if isinstance(row.low, float) and row.low < row.high:
             text += f" [{number(row.low, decimals)}, {number(row.high, decimals)}]"
-        differ = len(values) > 1
-        first, second = differ and row.rank == 1, differ and row.rank == 2
-        entries[row.method] = Text(text, first, second, beside)
+        best, second = (differ and row.rank == place for place in (1, 2))
+        entries[row.method] = Text(text, best, second, beside)
     return entries
 
 
-def footer(cells: Sequence[Cell]) -> list[str]:
+def _facts(cells: Sequence[Cell]) -> list[str]:
     """What a reader must know: images, intervals, networks, resizing, reference, warnings."""
     lines: dict[str, None] = {}
     for dataset in dict.fromkeys(c.dataset for c in cells):
         own = [c for c in cells if c.dataset == dataset]
-        counts = sorted({len(c.scores) for c in own})
-        splits = sorted({c.split for c in own})
+        counts = ", ".join(str(n) for n in sorted({len(c.scores) for c in own}))
+        splits = ", ".join(sorted({c.split for c in own}))
         lines[
-            f"{dataset}: n = {', '.join(map(str, counts))} images of the {', '.join(splits)} "
-            "split per cell, one fixed mask per image, the same for every method."
+            f"{dataset}: n = {counts} images of the {splits} split per cell, one fixed mask per "
+            "image, the same for every method. Truth: these images themselves, not ranked."
         ] = None
-    for cell in cells:
-        for row in cell.rows.values():
-            lines[_metric_line(cell.dataset, row)] = None
+        shown = [cell for cell in own if cell.method != TRUTH]
+        lines |= {_about(dataset, row): None for cell in shown for row in cell.rows.values()}
     return list(lines)
 
 
-def _metric_line(dataset: str, row: Mapping[str, Any]) -> str:
+def _about(dataset: str, row: Mapping[str, Any]) -> str:
     """One metric's facts; the same for every cell of a data set."""
     details = dict(row.get("details") or {})
     if "weights_sha256" in details:
         details["weights_sha256"] = str(details["weights_sha256"])[:12]
     facts = [f"{key.replace('_', ' ')}: {value}" for key, value in details.items()]
-    parts = [METRICS[row["metric"]].meaning] if row["metric"] in METRICS else []
-    parts += facts + [p for p in (row["interval"], row["note"]) if p]
-    return f"{row['label']} ({dataset}): {'; '.join(parts)}."
-
-
-def nested(table: pd.DataFrame) -> dict[str, Any]:
-    """data set -> mask -> method -> metric -> value, for `dvc metrics`."""
-    tree: dict[str, Any] = {}
-    for row in table.itertuples():
-        if isinstance(row.value, float):
-            place = tree.setdefault(row.dataset, {}).setdefault(row.mask, {})
-            place.setdefault(row.method, {})[row.metric] = row.value
-    return tree
+    parts = [info(row["metric"]).meaning, *facts, row["interval"], row["note"]]
+    return f"{row['label']} ({dataset}): {'; '.join(filter(None, parts))}."

@@ -1,24 +1,31 @@
-"""What tables and figures read: scores of cells, weights and images, all through the job."""
+"""What tables and figures read: scores, timings and weights, all through the job."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radpipe.dag import Target
+import numpy as np
+
+from radpipe.ablations import load as load_ablation
 from radpipe.errors import UserError
+from radpipe.evaluation.intervals import Interval, bootstrap_difference, jackknife_difference
+from radpipe.inpainters import load as load_method
 from radpipe.job import Job
+from radpipe.lazy import pandas
 from radpipe.method import DEFAULT, Method
-from radpipe.receipts import Folder
+from radpipe.receipts import Folder, Receipt
+from radpipe.report import printed
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from radpipe.evaluation.intervals import Interval
+    from radpipe.dag import Target
     from radpipe.pipeline import Pipeline
+
+NO_WEIGHTS = "none"
+SCORES = ("dataset", "mask", "method", "metric", "label", "value", "low", "high", "evaluations")
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class Cell:
     """The scores of one cell.
 
     Attributes:
-        dataset, method, mask: which; the method may carry a variant.
+        dataset, method, mask: which; the method may carry a variant, or be the truth.
         rows: metric -> its row of metrics.json.
         scores: a row per image, sorted by image id.
         seed, resamples: of the bootstrap of paired differences.
@@ -37,7 +44,7 @@ class Cell:
     method: str
     mask: str
     rows: Mapping[str, Mapping[str, Any]]
-    scores: pd.DataFrame
+    scores: pandas.DataFrame
     seed: int
     resamples: int
     split: str
@@ -58,12 +65,9 @@ def read_cell(job: Job, dataset: str, method: str, mask: str) -> Cell | None:
     found = job.folders("evaluate", dataset=dataset, method=method, mask=mask)
     if not found:
         return None
-    import pandas as pd
-
-    folder = found[0]
-    rows = json.loads(readable(folder, "metrics.json").read_text())
-    scores = pd.read_csv(readable(folder, "scores.csv"), dtype={"image": str})
-    settings = folder.made.settings
+    rows = json.loads(readable(found[0], "metrics.json").read_text())
+    scores = pandas.read_csv(readable(found[0], "scores.csv"), dtype={"image": str})
+    settings = found[0].made.settings
     return Cell(
         dataset,
         method,
@@ -76,50 +80,81 @@ def read_cell(job: Job, dataset: str, method: str, mask: str) -> Cell | None:
     )
 
 
+def read_scores(job: Job, methods: Iterable[str], metrics: Iterable[str]) -> pandas.DataFrame:
+    """A row of `SCORES` per data set, metric, mask and method that has a value."""
+    datasets, masks = job.settings["run.datasets"], job.settings["run.masks"]
+    places = [(d, m, k) for d in datasets for k in masks for m in methods]
+    cells = [cell for place in places if (cell := read_cell(job, *place))]
+    rows = [
+        {**vars(c), **c.rows[metric], "value": c.value(metric), "evaluations": c.evaluations}
+        for dataset in datasets
+        for metric in metrics
+        for c in cells
+        if c.dataset == dataset and not np.isnan(c.value(metric))
+    ]
+    return pandas.DataFrame(rows, columns=list(SCORES))
+
+
+def read_timing(job: Job) -> pandas.DataFrame:
+    """The timings of every data set, with it and the methods' printed names."""
+    parts = []
+    for folder in job.folders("timing"):
+        part = pandas.read_csv(readable(folder, "timing.csv"))
+        part.insert(0, "dataset", folder.wildcards["dataset"])
+        part.insert(2, "label", [printed.label(m) for m in part["method"]])
+        parts.append(part)
+    data = pandas.concat(parts, ignore_index=True)
+    # seconds in units of the fixed work that every job times beside its method
+    work = data["seconds_median"] / data["calibration_seconds"]
+    same = ["dataset", "budget", "batch"]
+    rad = data.assign(rad=work)[data["method"] == "rad"][[*same, "rad"]]
+    data["ratio_to_rad"] = work / data.merge(rad, on=same, how="left")["rad"]
+    return data
+
+
 def readable(folder: Folder, name: str) -> Path:
     """A small file of a result; checked where the receipt vouches for it.
 
     Measured files (timings, loss curves) are not in receipts, which hold no measurements.
     """
-    receipt = json.loads(folder.receipt.read_text()) if folder.receipt.is_file() else None
-    if receipt is None or name in receipt["files"]:
+    if name in folder.made.files:
         return folder.file(name)
-    if not (folder.path / name).is_file():
-        raise UserError(
-            "a result is missing", str(folder.path / name), "run: snakemake --cores all all"
-        )
-    return folder.path / name
+    path = folder.path / name
+    if not path.is_file():
+        raise UserError("a result is missing", str(path), "run: snakemake --cores all all")
+    return path
 
 
-def difference(cell: Cell, other: Cell, metric: str) -> Interval | None:
+def difference(cell: Cell | None, other: Cell | None, metric: str) -> Interval | None:
     """Paired `cell - other`; None where the metric has no interval or one is not available."""
-    from radpipe.evaluation.intervals import bootstrap_difference, jackknife_difference
-
-    row, others = cell.rows.get(metric, {}), other.rows.get(metric, {})
-    if row.get("value") is None or others.get("value") is None:
+    row, others = (c.rows.get(metric, {}) if c else {} for c in (cell, other))
+    if not cell or not other or row.get("value") is None or others.get("value") is None:
         return None
-    require_same_images(cell, other)
-    if row.get("replicates"):
-        import numpy as np
-
+    if row.get("replicates") and others.get("replicates"):
+        _require_same_images(cell, other)
         mine, theirs = np.array(row["replicates"]), np.array(others["replicates"])
         return jackknife_difference(cell.value(metric), mine, other.value(metric), theirs, row["n"])
     if metric not in cell.scores or row.get("low") is None or others.get("low") is None:
         return None
-    return bootstrap_difference(
-        cell.scores[metric].to_numpy(float),
-        other.scores[metric].to_numpy(float),
-        cell.seed,
-        cell.resamples,
-    )
+    return pooled_difference([(cell, other)], metric)
 
 
-def require_same_images(cell: Cell, other: Cell) -> None:
-    """Refuse to pair scores of different images.
+def pooled_difference(pairs: Sequence[tuple[Cell, Cell]], metric: str) -> Interval:
+    """Paired difference of a per-image metric, averaged over pairs of cells, one per mask.
 
-    Raises:
-        UserError: where they are.
+    An image counts once: its differences on the masks are averaged before images are drawn.
     """
+    for cell, other in pairs:
+        _require_same_images(cell, other)
+    mine, theirs = (
+        np.mean([pair[side].scores[metric].to_numpy(float) for pair in pairs], axis=0)
+        for side in (0, 1)
+    )
+    first = pairs[0][0]
+    return bootstrap_difference(mine, theirs, first.seed, first.resamples)
+
+
+def _require_same_images(cell: Cell, other: Cell) -> None:
     if list(cell.scores["image"]) != list(other.scores["image"]):
         raise UserError(
             f"{cell.method} and {other.method} were scored on different images",
@@ -128,89 +163,72 @@ def require_same_images(cell: Cell, other: Cell) -> None:
         )
 
 
-def weights_used(job: Job, dataset: str, method: str) -> list[tuple[str, Folder]]:
-    """(stage, results) of the checkpoints upstream that a method runs on."""
-    from radpipe.inpainters import load
-
-    asked = Method.parse(method)
-    requires = load(asked.name).requires
-    if requires is None:
-        return []
-    found: list[tuple[str, Folder]] = [
-        (requires, f) for f in job.folders(requires, dataset=dataset)
-    ]
-    if requires == "rad":
-        own = job.folders("rad", dataset=dataset, variant=asked.variant)
-        default = job.folders("rad", dataset=dataset, variant=DEFAULT)
-        base: list[tuple[str, Folder]] = [("base", f) for f in job.folders("base", dataset=dataset)]
-        found = [("rad", f) for f in (own or default)]
-        found = found if _from_scratch(found) else base + found
-    return found
-
-
-def _from_scratch(weights: list[tuple[str, Folder]]) -> bool:
-    """Whether a variant's network holds nothing of the base network."""
-    settings = [json.loads(f.receipt.read_text())["slice"]["settings"] for _, f in weights]
-    return any(own["training.rad"]["adapt"] == "scratch" for own in settings)
+def weights_used(job: Job, dataset: str, method: str) -> list[tuple[str, Receipt]]:
+    """(stage, receipt) of the checkpoints upstream that a method runs on; none for the truth."""
+    kind = Method.parse(method)
+    requires = None if kind.is_truth else load_method(kind.name).requires
+    found = job.folders(requires, dataset=dataset) if requires else []
+    if requires == "rad":  # a variant that changes no training has the default's weights
+        own = job.folders("rad", dataset=dataset, variant=kind.variant)
+        found = own or job.folders("rad", dataset=dataset, variant=DEFAULT)
+    weights = [(str(requires), folder.made) for folder in found]
+    # a network trained from scratch holds nothing of the base network
+    trained = [made.settings["training.rad"] or {} for _, made in weights if requires == "rad"]
+    if any(training.get("adapt") != "scratch" for training in trained):
+        base = job.folders("base", dataset=dataset)
+        weights = [*(("base", folder.made) for folder in base), *weights]
+    return weights
 
 
 def images_seen(job: Job, dataset: str, method: str) -> int | None:
     """Training images of a RAD variant; None for another method, or where that is not recorded."""
-    for stage, folder in weights_used(job, dataset, method):
-        if stage == "rad":
-            images = json.loads(folder.receipt.read_text())["facts"].get("images")
-            return None if images is None else int(images)
-    return None
+    used = dict(weights_used(job, dataset, method))
+    images: int | None = used["rad"].facts.get("images") if "rad" in used else None
+    return images
 
 
 def describe_weights(job: Job, dataset: str, method: str) -> str:
     """The weights of a method: where they are from and the start of their checksums."""
     parts = []
-    for stage, folder in weights_used(job, dataset, method):
-        receipt = json.loads(folder.receipt.read_text())
-        facts = receipt["facts"]
-        source = facts.get("weights") or (
-            f"public file {facts['asset']}" if "asset" in facts else _budget(facts)
-        )
-        sums = [
-            entry["sha256"][:12]
-            for name, entry in sorted(receipt["files"].items())
-            if not name.endswith(".json")
-        ]
-        parts.append(f"{stage} {source} sha256 {' '.join(sums)}".replace("  ", " "))
-    return "; ".join(parts) or "none"
+    for stage, made in weights_used(job, dataset, method):
+        facts = made.facts
+        source = facts.get("weights", "")
+        if not source and "asset" in facts:
+            source = f"public file {facts['asset']}"
+        elif not source and "images" in facts:
+            source = f"trained on {facts['images']:,} images,"
+        files = sorted(made.files.items())
+        sums = [entry["sha256"][:12] for name, entry in files if not name.endswith(".json")]
+        parts.append(" ".join(filter(None, (stage, source, "sha256", *sums))))
+    return "; ".join(parts) or NO_WEIGHTS
 
 
-def _budget(facts: Mapping[str, Any]) -> str:
-    return f"trained on {facts['images']:,} images," if "images" in facts else ""
-
-
-def cell_targets(pipeline: Pipeline, methods: list[str]) -> list[Target]:
+def cell_targets(pipeline: Pipeline, methods: Iterable[str]) -> list[Target]:
     """Scores and weights of some methods on every data set and mask of the settings."""
-    run = pipeline.settings.run
+    run, methods = pipeline.settings.run, list(methods)
     cells = [
         pipeline.target("evaluate", dataset=d, method=m, mask=k)
         for d in run.datasets
         for m in methods
         for k in run.masks
     ]
-    weights = [
-        w for d in run.datasets for m in methods for w in pipeline.weights(d, Method.parse(m))
-    ]
+    kinds = [Method.parse(m) for m in methods]
+    weights = [w for d in run.datasets for kind in kinds for w in pipeline.weights(d, kind)]
     return list(dict.fromkeys([*cells, *weights]))
 
 
-def ablation_methods(pipeline: Pipeline, name: str) -> list[str]:
-    """Methods of an ablation's cells; of one that is not to be run, those of the comparison."""
-    from radpipe.ablations import load
-
+def timing_targets(pipeline: Pipeline) -> list[Target]:
+    """The timing of every method on every data set."""
     run = pipeline.settings.run
-    methods = list(load(name).methods(name))
-    return methods if name in run.ablations else [m for m in methods if m in run.methods]
+    return [
+        pipeline.target("timing", dataset=d, method=m) for d in run.datasets for m in run.methods
+    ]
 
 
-def image_targets(pipeline: Pipeline, cells: list[Target]) -> list[Target]:
-    """Cells with the truths, holes and samples that they were scored from."""
-    stages = ("data", "holes", "sample")
-    images = [t for c in cells for t in pipeline.upstream(c) if t.stage.name in stages]
-    return list(dict.fromkeys([*cells, *images]))
+def ablation_methods(pipeline: Pipeline, *names: str) -> list[str]:
+    """Methods of ablations' cells; of one that is not to be run, those of the comparison."""
+    run, found = pipeline.settings.run, dict[str, None]()
+    for name in names:
+        methods = load_ablation(name).methods(name)
+        found |= {m: None for m in methods if name in run.ablations or m in run.methods}
+    return list(found)

@@ -6,34 +6,16 @@ inside `rc()` only.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from radpipe.files import write_text
+from radpipe.lazy import matplotlib, pandas
+from radpipe.report.table import csv_text
 
-# Okabe and Ito (2008): distinct for the common kinds of colour blindness
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-YELLOW, BLUE, RED, PINK, GREY = "#D9C400", "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
-MARKS: dict[str, tuple[str, str]] = {
-    "rad": (RED, "o"),
-    "repaint": (BLUE, "s"),
-    "score_sde": (SKY, "^"),
-    "mcg": (GREEN, "D"),
-    "ddrm": (ORANGE, "v"),
-    "lama": (PINK, "P"),
-    "telea": (GREY, "X"),
-    "biharmonic": (BLACK, "*"),
-}
-COLOURS = (RED, BLUE, GREEN, ORANGE, PINK, SKY, BLACK, YELLOW, GREY)
-MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*", "<")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (2, 1.5)), "-.", (0, (6, 2, 1, 2, 1, 2)))
-HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "++", "--")
 DPI = 150
 
 _RC: Any = {
@@ -50,7 +32,6 @@ _RC: Any = {
     "lines.linewidth": 1.4,
     "hatch.linewidth": 0.6,
     "pdf.fonttype": 42,
-    "svg.hashsalt": "radpipe",
     "axes.unicode_minus": True,
 }
 
@@ -65,58 +46,40 @@ class Drawing:
         caption: what is shown.
     """
 
-    figure: Figure
-    data: pd.DataFrame
+    figure: matplotlib.figure.Figure
+    data: pandas.DataFrame
     caption: str
 
     def savers(self) -> dict[str, Callable[[Path], None]]:
         """Suffix -> how to write it; no dates or versions, so that equal pictures are equal."""
-        return {"png": self._png, "pdf": self._pdf, "csv": self._csv}
-
-    def _png(self, path: Path) -> None:
-        self._save(path, "png", {"Software": None, "Description": self.caption})
-
-    def _pdf(self, path: Path) -> None:
-        none = dict.fromkeys(("CreationDate", "Creator", "Producer"))
-        self._save(path, "pdf", {**none, "Subject": self.caption})
-
-    def _csv(self, path: Path) -> None:
-        self.data.to_csv(path, index=False, lineterminator="\n")
+        png = {"Software": None, "Description": self.caption}
+        pdf = {"CreationDate": None, "Creator": None, "Producer": None, "Subject": self.caption}
+        return {
+            "png": lambda path: self._save(path, "png", png),
+            "pdf": lambda path: self._save(path, "pdf", pdf),
+            "csv": lambda path: write_text(path, csv_text(self.data)),
+        }
 
     def _save(self, path: Path, kind: str, metadata: dict[str, Any]) -> None:
-        from matplotlib import rc_context
-
-        buffer = io.BytesIO()
-        with rc_context(_RC):
-            self.figure.savefig(buffer, format=kind, metadata=metadata, dpi=DPI)
-        path.write_bytes(buffer.getvalue())
+        with rc(), path.open("wb") as file:
+            self.figure.savefig(file, format=kind, metadata=metadata, dpi=DPI)
 
 
 def rc() -> Any:
     """The settings of our figures, for a `with` statement."""
-    from matplotlib import rc_context
-
-    return rc_context(_RC)
+    return matplotlib.rc_context(_RC)
 
 
 def canvas(
     width: float, height: float, layout: Literal["constrained"] | None = "constrained"
-) -> Figure:
+) -> matplotlib.figure.Figure:
     """An empty figure, inches, without pyplot."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # a submodule: not there until it is imported
 
-    figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), dpi=DPI, layout=layout)
 
 
-def mark(method: str, position: int = 0) -> tuple[str, str]:
-    """Colour and marker of a method; one of its own for a method that has none listed."""
-    return MARKS.get(method, (COLOURS[position % 9], MARKERS[(position + 4) % 9]))
-
-
-def note(axes: Axes, text: str) -> None:
+def note(axes: matplotlib.axes.Axes, text: str) -> None:
     """A statement in place of a plot."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, text, ha="center", va="center", color="#555555", wrap=True)
@@ -124,9 +87,7 @@ def note(axes: Axes, text: str) -> None:
 
 def empty(text: str, columns: tuple[str, ...], caption: str) -> Drawing:
     """A figure that has nothing to show, and says why."""
-    import pandas as pd
-
     with rc():
         figure = canvas(6, 1.2)
         note(figure.add_subplot(), text)
-    return Drawing(figure, pd.DataFrame(columns=list(columns)), caption)
+    return Drawing(figure, pandas.DataFrame(columns=list(columns)), caption)

@@ -6,13 +6,11 @@ import html
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+from radpipe.lazy import pandas
 
 MINUS = "\u2212"
 
@@ -52,11 +50,11 @@ class Table:
         blocks: the readable table.
         caption: what is shown, how to read it.
         footer: what a reader must know to reproduce the numbers, one statement each.
-        metrics: nested numbers for `dvc metrics`.
+        metrics: the run's headline numbers for `dvc metrics`, nested; one table has them.
     """
 
     title: str
-    data: pd.DataFrame
+    data: pandas.DataFrame
     blocks: tuple[Block, ...]
     caption: str
     footer: tuple[str, ...] = ()
@@ -64,149 +62,139 @@ class Table:
 
     def files(self) -> dict[str, str]:
         """Suffix -> text; equal tables give equal bytes."""
-        return {
-            "csv": self.data.to_csv(index=False, lineterminator="\n"),
+        files = {
+            "csv": csv_text(self.data),
             "md": self.markdown(),
             "tex": self.latex(),
             "html": self.html(),
-            "metrics.json": json.dumps(_finite(self.metrics), indent=1, sort_keys=True) + "\n",
         }
+        if self.metrics:
+            files["metrics.json"] = json.dumps(self.metrics, indent=1, sort_keys=True) + "\n"
+        return files
 
     def markdown(self) -> str:
         """Blocks as pipe tables, the footer as a list."""
-        from tabulate import tabulate
-
         parts = [f"# {self.title}", self.caption]
         for block in self.blocks:
-            rows = [[_markdown(entry) for entry in row] for row in block.rows]
-            if block.heading:
-                parts.append(f"## {block.heading}")
-            table = tabulate(rows, block.columns, tablefmt="github", disable_numparse=True)
-            parts.append(table)
-        if self.footer:
-            parts.append("\n".join(f"- {line}" for line in self.footer))
+            parts += [f"## {block.heading}"] if block.heading else []
+            frame = _frame(block, MARKDOWN)
+            parts.append(frame.to_markdown(index=False, tablefmt="github", disable_numparse=True))
+        parts += ["\n".join(f"- {line}" for line in self.footer)] if self.footer else []
         return "\n\n".join(parts) + "\n"
 
     def latex(self) -> str:
         """One `table*` for all blocks, ruled with booktabs (\\usepackage{booktabs,graphicx})."""
         lines = [r"\begin{table*}", r"\centering\footnotesize"]
         for block in self.blocks:
+            lines += [rf"\textit{{{_tex(block.heading)}}}\par\smallskip"] if block.heading else []
             lines += [r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%"]
-            lines += [rf"\begin{{tabular}}{{{'l' * len(block.columns)}}}", r"\toprule"]
-            if block.heading:
-                span = rf"\multicolumn{{{len(block.columns)}}}{{l}}"
-                lines += [rf"{span}{{\textit{{{_tex(block.heading)}}}}} \\", r"\midrule"]
-            lines += [" & ".join(_tex(c) for c in block.columns) + r" \\", r"\midrule"]
-            lines += [" & ".join(_latex(entry) for entry in row) + r" \\" for row in block.rows]
-            lines += [r"\bottomrule", r"\end{tabular}}\par\medskip"]
+            style = _frame(block, LATEX).style.hide(axis="index")
+            tabular = style.to_latex(hrules=True, column_format="l" * len(block.columns))
+            lines += [tabular.strip() + r"}\par\medskip"]
         lines += [rf"\caption{{{_tex(self.caption)}}}"]
         if self.footer:
-            lines += [r"\begin{flushleft}\scriptsize"]
-            lines += [rf"{_tex(line)}\par" for line in self.footer]
-            lines += [r"\end{flushleft}"]
-        lines += [r"\end{table*}"]
-        return "\n".join(lines) + "\n"
+            notes = [rf"{_tex(line)}\par" for line in self.footer]
+            lines += [r"\begin{flushleft}\scriptsize", *notes, r"\end{flushleft}"]
+        return "\n".join([*lines, r"\end{table*}"]) + "\n"
 
     def html(self) -> str:
-        """A page that stands alone, for the report."""
-        parts = [_HEAD, f"<h1>{html.escape(self.title)}</h1><p>{html.escape(self.caption)}</p>"]
-        for block in self.blocks:
-            if block.heading:
-                parts.append(f"<h2>{html.escape(block.heading)}</h2>")
-            head = "".join(f"<th>{html.escape(c)}</th>" for c in block.columns)
-            body = "\n".join(
-                "<tr>" + "".join(f"<td>{_html(entry)}</td>" for entry in row) + "</tr>"
-                for row in block.rows
-            )
-            parts.append(f"<div><table><tr>{head}</tr>\n{body}</table></div>")
+        """A page that stands alone, or within another one: its style holds for itself only."""
+        parts = [f"<h1>{html.escape(self.title)}</h1><p>{html.escape(self.caption)}</p>"]
+        for place, block in enumerate(self.blocks):
+            parts += [f"<h2>{html.escape(block.heading)}</h2>"] if block.heading else []
+            style = _frame(block, HTML).style.hide(axis="index")
+            table = style.to_html(table_uuid=str(place), cell_ids=False)
+            parts.append(f"<div>{table}</div>")
         notes = "".join(f"<li>{html.escape(line)}</li>" for line in self.footer)
-        parts.append(f"<ul>{notes}</ul></body></html>")
-        return "\n".join(parts) + "\n"
+        return "\n".join([_HEAD, *parts, f"<ul>{notes}</ul></main></body></html>"]) + "\n"
 
 
 _HEAD = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>radpipe</title><style>
-body{font:14px/1.45 system-ui,sans-serif;margin:1.5em;color:#222;background:#fff}
-h1{font-size:1.3em}h2{font-size:1.05em;margin:1.4em 0 .4em}p{max-width:60em}
-div{overflow-x:auto}table{border-collapse:collapse;border-top:2px solid;border-bottom:2px solid}
-th{border-bottom:1px solid;text-align:left;vertical-align:bottom}
-th,td{padding:.25em .9em .25em 0;font-variant-numeric:tabular-nums;vertical-align:top}
-tr:nth-child(2n+1) td{background:#f4f4f4}ul{color:#555;font-size:.85em;max-width:75em}
-</style></head><body>"""
+.radpipe{font:14px/1.45 system-ui,sans-serif;margin:1.5em;color:#222;background:#fff}
+.radpipe h1{font-size:1.3em}.radpipe h2{font-size:1.05em;margin:1.4em 0 .4em}
+.radpipe p{max-width:60em}.radpipe div{overflow-x:auto}
+.radpipe table{border-collapse:collapse;border-top:2px solid;border-bottom:2px solid}
+.radpipe th{border-bottom:1px solid;text-align:left;vertical-align:bottom}
+.radpipe :is(th,td){padding:.25em .9em .25em 0;vertical-align:top}
+.radpipe td{font-variant-numeric:tabular-nums}
+.radpipe tr:nth-child(2n+1) td{background:#f4f4f4}
+.radpipe ul{color:#555;font-size:.85em;max-width:75em}
+</style></head><body><main class="radpipe">"""
 
-_TEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "\u2212": "$-$",
-    "\u00d7": r"$\times$",
-    "≤": r"$\le$",
-    "≥": r"$\ge$",
-    "∞": r"$\infty$",
-    "†": r"$^\dagger$",
-    "↓": r"$\downarrow$",
-    "↑": r"$\uparrow$",
-}
+_TEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        **{character: f"\\{character}" for character in "&%$#_{}"},
+        MINUS: "$-$",
+        "\u00d7": r"$\times$",
+        "≤": r"$\le$",
+        "≥": r"$\ge$",
+        "∞": r"$\infty$",
+        "†": r"$^\dagger$",
+        "↓": r"$\downarrow$",
+        "↑": r"$\uparrow$",
+        "→": r"$\to$",
+    }
+)
 
 
 def _tex(text: str) -> str:
-    return re.sub("|".join(map(re.escape, _TEX)), lambda found: _TEX[found[0]], text)
+    return text.translate(_TEX)
 
 
-def _latex(entry: Text | str) -> str:
-    if isinstance(entry, str):
-        return _tex(entry)
-    text = _tex(entry.text)
-    shown = rf"\textbf{{{text}}}" if entry.best else text
-    return (rf"\underline{{{text}}}" if entry.second else shown) + _tex(_beside(entry))
+class Markup(NamedTuple):
+    """How a format escapes text and shows the best and the second best."""
+
+    escape: Callable[[str], str]
+    best: str
+    second: str
+
+    def shown(self, entry: Text | str) -> str:
+        """An entry of a table."""
+        if isinstance(entry, str):
+            return self.escape(entry)
+        pattern = self.best if entry.best else self.second if entry.second else "{}"
+        beside = f"; {entry.beside}" if entry.beside else ""
+        return pattern.format(self.escape(entry.text)) + self.escape(beside)
 
 
-def _markdown(entry: Text | str) -> str:
-    if isinstance(entry, str):
-        return entry.replace("|", r"\|")
-    shown = f"**{entry.text}**" if entry.best else entry.text
-    return (f"<u>{entry.text}</u>" if entry.second else shown) + _beside(entry)
+MARKDOWN = Markup(lambda text: text.replace("|", r"\|"), "**{}**", "<u>{}</u>")
+LATEX = Markup(_tex, r"\textbf{{{}}}", r"\underline{{{}}}")
+# an interval stays in one line
+HTML = Markup(
+    lambda text: re.sub(r"(\[\S+) ", "\\1\u00a0", html.escape(text)), "<b>{}</b>", "<u>{}</u>"
+)
 
 
-def _html(entry: Text | str) -> str:
-    if isinstance(entry, str):
-        return html.escape(entry)
-    text = html.escape(entry.text)
-    shown = f"<b>{text}</b>" if entry.best else f"<u>{text}</u>" if entry.second else text
-    return shown + html.escape(_beside(entry))
+def _frame(block: Block, markup: Markup) -> pandas.DataFrame:
+    rows = [[markup.shown(entry) for entry in row] for row in block.rows]
+    return pandas.DataFrame(rows, columns=[markup.escape(name) for name in block.columns])
 
 
-def _beside(entry: Text) -> str:
-    return f"; {entry.beside}" if entry.beside else ""
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no infinity: such numbers become text."""
-    if isinstance(value, Mapping):
-        return {str(k): _finite(v) for k, v in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
+def csv_text(data: pandas.DataFrame) -> str:
+    """CSV without a negative zero."""
+    columns = {
+        name: [value + 0.0 if isinstance(value, float) else value for value in data[name].tolist()]
+        for name in data
+    }
+    return str(pandas.DataFrame(columns, dtype=object).to_csv(index=False, lineterminator="\n"))
 
 
 def number(value: float, decimals: int | None = None) -> str:
-    """A number for people: fixed decimals, or three significant digits."""
+    """A number for people: fixed decimals, or three significant digits; zero has no sign."""
     if math.isnan(value):
         return ""
     if math.isinf(value):
         return "∞" if value > 0 else f"{MINUS}∞"
     if decimals is None:
-        size = math.floor(math.log10(abs(value))) if value else 0
-        decimals = max(0, 2 - size)
-    return f"{value:,.{decimals}f}".replace("-", MINUS)
+        size = int(f"{value:.2e}".partition("e")[2])  # of the rounded number
+        decimals = min(6, max(0, 2 - size))
+    text = f"{value:,.{decimals}f}"
+    return text.replace("-", MINUS if text.strip("-0.,") else "")
 
 
 def decimals_for(half_widths: list[float]) -> int | None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from radpipe.assets import cache_folder, fetch
 from radpipe.devices import resolve_device
 from radpipe.errors import Unreachable
 from radpipe.evaluation import info
+from radpipe.evaluation.metric import Setup
 from radpipe.job import Job
 from radpipe.lazy import torch
-
-if TYPE_CHECKING:
-    from radpipe.evaluation.metrics import Options, Setup
 
 log = logging.getLogger(__name__)
 
@@ -35,15 +32,8 @@ def fetched(metrics: Iterable[str]) -> dict[str, Path]:
     return files
 
 
-def setup_of(job: Job, metrics: Iterable[str], options: Options) -> Setup:
-    """Assets, device and options of a job's metrics."""
-    from radpipe.evaluation.metrics import Setup
-
+def setup_of(job: Job, metrics: Sequence[str], feature_size: int) -> Setup:
+    """What the networks of a job's metrics are built from."""
     torch.set_num_threads(job.threads)
-    return Setup(
-        fetched(metrics),
-        cache_folder(),
-        torch.device(resolve_device(job.resources.device)),
-        job.resources.sample_batch,
-        options,
-    )
+    device, batch = resolve_device(job.resources.device), job.resources.sample_batch
+    return Setup(fetched(metrics), device, batch, feature_size)

@@ -24,18 +24,17 @@ if TYPE_CHECKING:
 NETWORKS = ("base", "rad", "lama")  # the stages that make them
 
 
-def build(job: Job, method: str, settings: Mapping[str, Any], precision: str) -> Inpainter:
+def build(job: Job, method: str, precision: str) -> Inpainter:
     """An inpainter on the job's device, with the networks upstream.
 
     Args:
         job: that runs it.
         method: a file of inpainters/.
-        settings: its own settings.
         precision: of an ADM network: fp32 or bf16.
     """
     folders = {stage: folder for stage in NETWORKS for folder in job.folders(stage)}
-    model = inpainters.load(method).Settings.model_validate(settings)
-    return inpainter(method, model, folders, resolve_device(job.resources.device), precision)
+    settings = job.section(f"inpainters.{method}", inpainters.load(method).Settings)
+    return inpainter(method, settings, folders, resolve_device(job.resources.device), precision)
 
 
 def inpainter(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from radpipe import models, training
+from radpipe.assets import asset as listed
 from radpipe.assets import cache_folder, fetch
 from radpipe.dag import Stage
 from radpipe.diffusion.noise import image_seed
@@ -27,7 +28,7 @@ STAGE = Stage(
     # public weights see nothing of the training's settings
     values=lambda pipeline, target: {
         "source": pipeline.view(target).source("base", target["dataset"]),
-        "training": pipeline.view(target).training.base.model_dump(mode="json")
+        "training.base": pipeline.view(target).training.base.model_dump(mode="json")
         if pipeline.trained_here(target)
         else None,
     },
@@ -47,16 +48,17 @@ def run(job: Job) -> None:
         _convert(job, job.settings["source"])
 
 
-def _architecture(job: Job) -> AdmConfig:
+def architecture(job: Job) -> AdmConfig:
+    """The ADM architecture of the job's data set."""
     return job.section("model", Model).at(job.settings["size"])
 
 
 def _train(job: Job) -> None:
-    settings = job.section("training", BaseTraining)
+    settings = job.section("training.base", BaseTraining)
     seed = image_seed(job.settings["seed"], "base", job.wildcards["dataset"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        unet = models.adm.AdmUNet(_architecture(job))
+        unet = models.adm.AdmUNet(architecture(job))
     unet = unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     schedule = TwoPhaseSchedule()
     objective = training.diffusion.DiffusionObjective(
@@ -74,7 +76,9 @@ def _train(job: Job) -> None:
 def _convert(job: Job, asset: str) -> None:
     """Public weights -> our safetensors with the architecture inside."""
     path = fetch(asset, cache_folder())
-    unet = models.checkpoints.load_public(path, _architecture(job))
+    known = listed(asset).architecture == models.diffusers.LAYOUT
+    load = models.diffusers.load if known else models.checkpoints.load_public
+    unet = load(path, architecture(job))
     models.checkpoints.save_unet(job.out / "model.safetensors", unet, {"asset": asset})
     write_text(job.out / "loss.csv", "images,loss,mse,vlb\n")
     parameters = sum(p.numel() for p in unet.parameters())

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radpipe.dag import Stage, Target
-from radpipe.evaluation import info, passes
+from radpipe.evaluation import info, modules
+from radpipe.evaluation.cell import CellScores, evaluate_cell, passes
+from radpipe.evaluation.intervals import Resampling
+from radpipe.evaluation.reference import load_references, save_arrays
 from radpipe.files import atomic, write_json
 from radpipe.imagestore import ImageStore
 from radpipe.job import Job
@@ -20,7 +23,6 @@ from radpipe.progress import bar
 from radpipe.stages._measuring import setup_of
 
 if TYPE_CHECKING:
-    from radpipe.evaluation.cell import CellScores
     from radpipe.pipeline import Pipeline
 
 
@@ -54,10 +56,7 @@ STAGE = Stage(
         "evaluation.jackknife_blocks",
         "evaluation.bootstrap",
     ),
-    plugins=lambda pipeline, target: [
-        f"evaluation.{info(name).implementation.partition(':')[0]}"
-        for name in pipeline.view(target).evaluation.metrics
-    ],
+    plugins=lambda pipeline, target: modules(pipeline.view(target).evaluation.metrics),
     upstream=_upstream,
     bulk=lambda pipeline, target: ["features.npz"] if target.method.is_variant else [],
 )
@@ -82,18 +81,8 @@ def score(
     on_step: Callable[[int], object] | None = None,
 ) -> CellScores:
     """Measure some images of the cell, uint8 `[N, H, W, 3]`."""
-    from radpipe.evaluation.cell import evaluate_cell
-    from radpipe.evaluation.metrics import Options
-    from radpipe.evaluation.reference import load_references
-
     truths = ImageStore(_truths(job))
     holes = ImageStore(job.folder("holes").file("holes.zip"))
-    options = Options(
-        feature_size=job.settings["evaluation.fd_size"],
-        blocks=job.settings["evaluation.jackknife_blocks"],
-        resamples=job.settings["evaluation.bootstrap"],
-        seed=job.settings["seed"],
-    )
     return evaluate_cell(
         outputs,
         np.stack([truths.read(i) for i in ids]),
@@ -101,7 +90,12 @@ def score(
         ids,
         metrics,
         load_references(job.folder("reference").file("features.npz")),
-        setup_of(job, metrics, options),
+        setup_of(job, metrics, job.settings["evaluation.fd_size"]),
+        Resampling(
+            job.settings["evaluation.jackknife_blocks"],
+            job.settings["evaluation.bootstrap"],
+            job.settings["seed"],
+        ),
         on_step,
     )
 
@@ -125,13 +119,11 @@ def outputs_of(job: Job) -> tuple[pandas.DataFrame, np.ndarray]:
 def truths_of(job: Job, truths: ImageStore) -> tuple[pandas.DataFrame, np.ndarray]:
     """The same for the untouched images of the cell: no evaluations, no seconds."""
     ids = sorted(truths.ids[: job.settings["evaluation.images"]])
-    rows = pandas.DataFrame({"image": ids, "seed": 0, "evaluations": 0.0, "seconds": 0.0})
+    rows = pandas.DataFrame({"image": ids, "seed": None, "evaluations": 0, "seconds": None})
     return rows, np.stack([truths.read(name) for name in ids])
 
 
 def _write(job: Job, rows: pandas.DataFrame, scores: CellScores) -> None:
-    from radpipe.evaluation.reference import save_arrays
-
     measured = scores.per_image.rename(columns={"image_id": "image"})
     table = rows.merge(measured, on="image", validate="one_to_one")
     table.insert(1, "mask", job.wildcards["mask"] + "/" + table["image"])
@@ -140,7 +132,7 @@ def _write(job: Job, rows: pandas.DataFrame, scores: CellScores) -> None:
     with atomic(job.out / "scores.csv") as temporary:
         table.drop(columns="seconds").to_csv(temporary, index=False, float_format="%.9g")
     save_arrays(job.out / "features.npz", scores.features)
-    write_json(job.out / "metrics.json", [_row(n, s) for n, s in scores.summary().items()])
+    write_json(job.out / "metrics.json", [_row(n, s) for n, s in scores.rows.items()])
     job.finish("features.npz", "metrics.json", "scores.csv", images=len(table))
 
 
@@ -166,9 +158,11 @@ def _row(name: str, summary: dict[str, object]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
         return None if math.isnan(value) else "inf" if value > 0 else "-inf"
-    return value
+    return value + 0.0  # zero has no sign
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:

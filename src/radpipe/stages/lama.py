@@ -11,7 +11,6 @@ from radpipe.assets import cache_folder, fetch
 from radpipe.dag import Stage, Target
 from radpipe.devices import resolve_device
 from radpipe.diffusion.noise import image_seed
-from radpipe.evaluation import BACKBONES
 from radpipe.files import atomic, write_text
 from radpipe.job import Job
 from radpipe.lazy import torch
@@ -28,10 +27,10 @@ def _values(pipeline: Pipeline, target: Target) -> dict[str, Any]:
     """Public weights see nothing of the training's settings."""
     source = pipeline.view(target).source("lama", target["dataset"])
     if source != TRAIN:
-        return {"source": source, "training": None, "limit": None}
+        return {"source": source, "training.lama": None, "limit": None}
     settings = pipeline.view(target)
     own, limit = settings.training.lama, settings.masks.limit(settings.training.lama.masks)
-    return {"source": source, "training": own.model_dump(mode="json"), "limit": limit}
+    return {"source": source, "training.lama": own.model_dump(mode="json"), "limit": limit}
 
 
 STAGE = Stage(
@@ -53,7 +52,7 @@ STAGE = Stage(
 def run(job: Job) -> None:
     """Train at this data set's size, or fetch the named weights."""
     if job.settings["source"] == TRAIN:
-        _train(job, job.section("training", LamaTraining))
+        _train(job, job.section("training.lama", LamaTraining))
     else:
         _take(job, job.settings["source"])
 
@@ -73,12 +72,8 @@ def _train(job: Job, settings: LamaTraining) -> None:
     weights = training.lama_losses.LamaLossWeights(**{n: getattr(settings, n) for n in names})
     features = None
     if settings.perceptual > 0:
-        from radpipe.evaluation.perceptual_loss import alexnet_features
-
-        features = alexnet_features(
-            fetch(BACKBONES, cache_folder()),
-            cache_folder(),
-            resolve_device(job.resources.device),
+        features = models.backbones.alexnet_features(
+            fetch(models.backbones.ASSET, cache_folder()), resolve_device(job.resources.device)
         )
     rate = settings.discriminator_lr / settings.lr
     objective = training.lama.LamaObjective(generator, discriminator, features, weights, rate)

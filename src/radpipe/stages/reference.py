@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from radpipe.dag import Stage
-from radpipe.evaluation import METRICS, networks_of
+from radpipe.evaluation import METRICS, feature_networks
+from radpipe.evaluation.features import network
+from radpipe.evaluation.metric import NotAvailable
+from radpipe.evaluation.reference import Collected, save_references
 from radpipe.imagestore import ImageStore
 from radpipe.job import Job
 from radpipe.progress import bar
+from radpipe.stages._measuring import setup_of
 
+log = logging.getLogger(__name__)
 PORTION = 256  # images decoded at a time
 
 STAGE = Stage(
@@ -21,7 +27,9 @@ STAGE = Stage(
     files=("features.npz",),
     keys=("evaluation.reference", "evaluation.fd_size"),
     values=lambda pipeline, target: {
-        "networks": networks_of(pipeline.view(target).evaluation.metrics)
+        "networks": sorted(
+            feature_networks(pipeline.view(target).evaluation.metrics, to_truth=False)
+        )
     },
     upstream=lambda pipeline, target: [pipeline.target("data", dataset=target["dataset"])],
 )
@@ -29,30 +37,26 @@ STAGE = Stage(
 
 def run(job: Job) -> None:
     """Write mean, covariance and features for every feature network of the metrics."""
-    from radpipe.evaluation.cell import networks_for
-    from radpipe.evaluation.metrics import Options
-    from radpipe.evaluation.reference import build_reference, save_references
-    from radpipe.stages._measuring import setup_of
-
-    split = job.settings["evaluation.reference"]
+    split, names = job.settings["evaluation.reference"], job.settings["networks"]
     store = ImageStore(job.folder("data").file(f"{split}.zip"))
-    options = Options(feature_size=job.settings["evaluation.fd_size"])
-    metrics = [m.name for m in METRICS.values() if m.network in job.settings["networks"]]
-    networks = networks_for(metrics, setup_of(job, metrics, options))
-    source = f"{job.wildcards['dataset']}, {split} split"
-    references = {}
-    with bar(len(store) * len(networks), f"reference {source}") as progress:
-        for name, network in networks.items():
-            references[name] = build_reference(
-                portions(store, max(1, job.resources.loader_workers)),
-                len(store),
-                network,
-                job.resources.sample_batch,
-                source,
-                progress.update,
-            )
+    metrics = [m for m in METRICS if feature_networks([m], to_truth=False)]
+    wanted = [m for m in metrics if METRICS[m].network in names]
+    setup = setup_of(job, wanted, job.settings["evaluation.fd_size"])
+    source, references = f"{job.wildcards['dataset']}, {split} split", {}
+    with bar(len(store) * len(names), f"reference {source}") as progress:
+        for name in names:
+            try:
+                net = network(name, setup)
+            except NotAvailable as error:
+                log.warning("%s: not available (%s)", name, error)
+                continue
+            collected = Collected(len(store))
+            for part in portions(store, max(1, job.resources.loader_workers)):
+                collected.add(net.extract(part, setup.batch, progress.update))
+            details = {**net.details, "reference": source, "n": len(store)}
+            references[name] = collected.reference(details)
     save_references(job.out / "features.npz", references)
-    job.finish("features.npz", images=len(store), networks=sorted(networks))
+    job.finish("features.npz", images=len(store), networks=sorted(references))
 
 
 def portions(store: ImageStore, threads: int) -> Iterator[np.ndarray]:

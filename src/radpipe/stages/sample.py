@@ -33,7 +33,8 @@ COLUMNS = ("image", "seed", "evaluations", "seconds")
 
 def _values(pipeline: Pipeline, target: Target) -> dict[str, Any]:
     shards = pipeline.view(target).resources.shards(target.method)
-    return {"inpainter": pipeline.inpainter(target, target.method.name), "shards": shards}
+    name = target.method.name
+    return {f"inpainters.{name}": pipeline.inpainter(target, name), "shards": shards}
 
 
 def _upstream(pipeline: Pipeline, target: Target) -> list[Target]:
@@ -94,7 +95,7 @@ def _inputs(job: Job) -> tuple[ImageStore, ImageStore]:
 
 def _inpainter(job: Job) -> Inpainter:
     precision = job.settings["sampling"]["precision"]
-    return build(job, job.method.name, job.settings["inpainter"], precision)
+    return build(job, job.method.name, precision)
 
 
 def seed_of(job: Job, image: str) -> int:

@@ -19,7 +19,7 @@ STAGE = Stage(
 
 
 def run(job: Job) -> None:
-    """Write one table (CSV, Markdown, LaTeX, HTML, JSON)."""
+    """Write one table (CSV, Markdown, LaTeX, HTML); one also writes headline metrics for DVC."""
     name, written = job.wildcards["name"], []
     for suffix, text in report.load("table", name).build(job).files().items():
         written.append(f"{name}.{suffix}")

@@ -54,7 +54,9 @@ STAGE = Stage(
     folder="results/timing/{dataset}/{method}",
     extras=("timing.csv",),
     keys=("seed", "datasets.{dataset}.size", "timing", "sampling"),
-    values=lambda pipeline, target: {"inpainter": pipeline.inpainter(target, target["method"])},
+    values=lambda pipeline, target: {
+        f"inpainters.{target['method']}": pipeline.inpainter(target, target["method"])
+    },
     plugins=lambda pipeline, target: [f"inpainters.{target['method']}"],
     upstream=_upstream,
 )
@@ -92,7 +94,7 @@ def _plan(method: str, settings: Timing) -> list[tuple[str, int]]:
 
 def _budgets(job: Job, method: str) -> dict[str, Inpainter]:
     """A method by budget, on one and the same network."""
-    own = build(job, method, job.settings["inpainter"], job.settings["sampling"]["precision"])
+    own = build(job, method, job.settings["sampling"]["precision"])
     kind = inpainters.load(method)
     return {"run": own, "official": kind(kind.Settings(), own.model.wrapped, own.schedule)}
 

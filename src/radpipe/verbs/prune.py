@@ -13,6 +13,7 @@ from pathlib import Path
 
 from radpipe.errors import UserError
 from radpipe.pipeline import FOLDERS, Pipeline
+from radpipe.receipts import Receipt
 from radpipe.settings import Settings
 
 
@@ -24,7 +25,10 @@ def orphans(settings: Settings, root: Path) -> list[Path]:
         root: the repository; the paths returned are relative to it.
     """
     pipeline = Pipeline(settings)
-    known = {name for target in pipeline.walk(pipeline.report_targets()) for name in target.outputs}
+    known: set[str] = set()
+    for target in pipeline.walk(pipeline.report_targets()):
+        made = Receipt.read(root / target.receipt)
+        known |= {*target.outputs, *(f"{target.folder}/{n}" for n in (made.files if made else ()))}
     found = [p.relative_to(root) for f in FOLDERS for p in (root / f).rglob("*") if p.is_file()]
     return sorted(path for path in found if path.as_posix() not in known)
 

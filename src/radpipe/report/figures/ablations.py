@@ -1,51 +1,44 @@
-"""Ablations: LPIPS of every variant with its interval; quality against evaluations for steps."""
+"""LPIPS of every ablation's variants with its interval; against evaluations for the solvers."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from radpipe.ablations import load
+from radpipe.ablations.steps import SOLVERS
+from radpipe.job import Job
+from radpipe.lazy import matplotlib, pandas
 from radpipe.report import style
-from radpipe.report.results import ablation_methods, cell_targets, read_cell
+from radpipe.report.printed import COLOURS, MARKERS, RED
+from radpipe.report.results import (
+    SCORES,
+    ablation_methods,
+    cell_targets,
+    images_seen,
+    read_scores,
+)
 from radpipe.report.style import Drawing
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
     from radpipe.dag import Target
-    from radpipe.job import Job
     from radpipe.pipeline import Pipeline
 
 KEYS = ("run.datasets", "run.methods", "run.masks", "run.ablations")
 METRIC = "lpips"
 CURVES = "steps"  # the ablation that is drawn as curves
 CAPTION = (
-    "LPIPS (lower is better) of each variant with its 95 % interval; the line is the default RAD. "
-    "Solvers: LPIPS against network evaluations, bands are 95 % intervals."
+    "LPIPS (lower is better) of each variant with its 95 % interval: a bar that ends left of the "
+    "dashed line, the unchanged RAD, is better than it. Solvers: LPIPS against network "
+    "evaluations; a curve that falls early needs few, bands are 95 % intervals. The headings say "
+    "how many images RAD was trained on: the ablations' RAD saw fewer than the comparison's, so "
+    "that values compare within a row of panels only."
 )
-COLUMNS = (
-    "dataset",
-    "ablation",
-    "mask",
-    "variant",
-    "method",
-    "metric",
-    "value",
-    "low",
-    "high",
-    "evaluations",
-)
+COLUMNS = (*SCORES, "ablation", "variant", "images")
 
 
 def needs(pipeline: Pipeline) -> list[Target]:
-    """Scores of every ablation that is run."""
-    run = pipeline.settings.run
-    methods = [m for name in run.ablations for m in ablation_methods(pipeline, name)]
-    cells = cell_targets(pipeline, list(dict.fromkeys(methods)))
-    return [t for t in cells if t.stage.name == "evaluate"]
+    """Scores and weights of every ablation that is run."""
+    return cell_targets(pipeline, ablation_methods(pipeline, *pipeline.settings.run.ablations))
 
 
 def draw(job: Job) -> Drawing:
@@ -54,19 +47,20 @@ def draw(job: Job) -> Drawing:
     if data.empty:
         text = "not run: `run.ablations` in params.yaml names no ablation"
         return style.empty(text, COLUMNS, CAPTION)
-    panels = list(dict.fromkeys(zip(data["dataset"], data["ablation"], strict=True)))
+    panels = list(data.groupby(["dataset", "ablation"], sort=False))
+    heights = [3.1 if name == CURVES else 1.2 + 0.26 * own["method"].nunique()
+               for (_, name), own in panels]  # fmt: skip
     masks = list(job.settings["run.masks"])
-    heights = [_height(data[data["ablation"] == name]) for _, name in panels]
     with style.rc():
         figure = style.canvas(2.6 + 2.1 * len(masks), 0.3 + sum(heights))
         rows = figure.subfigures(len(panels), 1, height_ratios=heights, squeeze=False)[:, 0]
-        for part, (dataset, name) in zip(rows, panels, strict=True):
-            own = data[(data["dataset"] == dataset) & (data["ablation"] == name)]
-            draw_panel: Callable[[Axes, pd.DataFrame], None] = _curves if name == CURVES else _bars
+        for part, ((dataset, name), own) in zip(rows, panels, strict=True):
             axes = part.subplots(1, len(masks), squeeze=False, sharey=True)[0]
-            part.suptitle(f"{load(name).title}, {dataset}", fontweight="bold", fontsize=9)
+            title = f"{load(str(name)).title}, {dataset}\n{trained(own)}"
+            part.suptitle(title, fontweight="bold", fontsize=9)
             for column, mask in enumerate(masks):
-                draw_panel(axes[column], own[own["mask"] == mask])
+                panel = _curves if name == CURVES else _bars
+                panel(axes[column], own[own["mask"] == mask])
                 axes[column].set_title(mask)
             if name == CURVES:
                 axes[0].set_ylabel("LPIPS")
@@ -74,72 +68,54 @@ def draw(job: Job) -> Drawing:
     return Drawing(figure, data, CAPTION)
 
 
-def plotted(job: Job) -> pd.DataFrame:
+def plotted(job: Job) -> pandas.DataFrame:
     """A row per data set, ablation, mask and variant."""
-    import pandas as pd
-
-    rows: list[tuple[Any, ...]] = []
-    for dataset in job.settings["run.datasets"]:
-        for name in job.settings["run.ablations"]:
-            for method, label in load(name).methods(name).items():
-                for mask in job.settings["run.masks"]:
-                    cell = read_cell(job, dataset, method, mask)
-                    if cell is None or math.isnan(cell.value(METRIC)):
-                        continue
-                    row = cell.rows[METRIC]
-                    ends = (cell.value(METRIC), row["low"], row["high"], cell.evaluations)
-                    rows.append((dataset, name, mask, label, method, METRIC, *ends))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    parts = [pandas.DataFrame(columns=list(COLUMNS))]
+    for name in job.settings["run.ablations"]:
+        labels = load(name).methods(name)
+        part = read_scores(job, labels, [METRIC])
+        part["ablation"], part["variant"] = name, part["method"].map(labels)
+        seen = [images_seen(job, r.dataset, r.method) for r in part.itertuples()]
+        parts.append(part.assign(images=pandas.Series(seen, part.index, dtype="Int64")))
+    return pandas.concat([p for p in parts if len(p)] or parts, ignore_index=True)
 
 
-def _height(part: pd.DataFrame) -> float:
-    """Inches of a row of panels."""
-    if part["ablation"].iloc[0] == CURVES:
-        return 2.9
-    return 1.0 + 0.26 * part["method"].nunique()
+def trained(part: pandas.DataFrame) -> str:
+    """What was trained for a row of panels, in words."""
+    images = sorted({int(n) for n in part["images"].dropna()})
+    if not images:
+        return "public weights: the images seen are not recorded"
+    return "RAD trained on " + " or ".join(f"{n:,}" for n in images) + " images"
 
 
-def _bars(axes: Axes, part: pd.DataFrame) -> None:
+def _bars(axes: matplotlib.axes.Axes, part: pandas.DataFrame) -> None:
     for place, row in enumerate(part.itertuples()):
         default = row.method == load(row.ablation).unchanged
-        axes.barh(
-            place,
-            row.value,
-            0.66,
-            color=style.RED if default else "#BBD3E6",
-            edgecolor="black",
-            linewidth=0.6,
-            hatch="" if default else "///",
-        )
-        if row.low is not None:
+        look: Any = {"color": RED} if default else {"color": "#BBD3E6", "hatch": "///"}
+        axes.barh(place, row.value, 0.66, edgecolor="black", linewidth=0.6, **look)
+        if not pandas.isna(row.low):
             error = [[row.value - row.low], [row.high - row.value]]
             axes.errorbar(row.value, place, xerr=error, color="black", capsize=2.5, linewidth=1)
         if default:
-            axes.axvline(row.value, color=style.RED, linewidth=0.9, linestyle="--")
+            axes.axvline(row.value, color=RED, linewidth=0.9, linestyle="--")
     axes.set_yticks(range(len(part)), list(part["variant"]))
-    if not axes.yaxis_inverted():
-        axes.invert_yaxis()
+    axes.set_ylim(len(part) - 0.5, -0.5)
     axes.set_xlabel("LPIPS")
     axes.locator_params(axis="x", nbins=4)
     axes.grid(axis="y", visible=False)
 
 
-def _curves(axes: Axes, part: pd.DataFrame) -> None:
-    from radpipe.ablations.steps import SOLVERS
-
+def _curves(axes: matplotlib.axes.Axes, part: pandas.DataFrame) -> None:
     for place, (solver, label) in enumerate(SOLVERS.items()):
         own = part[part["method"].str.startswith(f"rad@{CURVES}-{solver}_")]
         own = own.sort_values("evaluations")
-        colour, marker = style.COLOURS[place], style.MARKERS[place]
+        colour, marker, dash = COLOURS[place], MARKERS[place], style.DASHES[place]
         x, low, high = own["evaluations"], own["low"].astype(float), own["high"].astype(float)
         axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
-        dash = style.DASHES[place]
         axes.plot(x, own["value"], color=colour, marker=marker, linestyle=dash, label=label, ms=5)
-    default = part[part["method"] == "rad"]
+    default = part[part["method"] == load(CURVES).unchanged]
     axes.plot(
-        default["evaluations"],
-        default["value"],
-        "*",
+        *(default["evaluations"], default["value"], "*"),
         color="black",
         markersize=11,
         fillstyle="none",

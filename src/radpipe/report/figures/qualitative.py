@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from radpipe.report import inpainted, mosaic
+from radpipe.job import Job
+from radpipe.report import inpainted
 from radpipe.report.style import Drawing
-
-if TYPE_CHECKING:
-    from radpipe.job import Job
 
 KEYS = ("run.datasets", "run.methods", "run.masks", "evaluation.figure_images")
 needs = inpainted.needs
 CAPTION = (
-    "Images at equal distances through the test split, chosen before any result; chequered: the "
-    "hole. The same images, masks and seeds for every method."
+    "Top row: the input, its hole chequered; then what each method makes of it; last the truth. "
+    "Look for seams, blur and invented shapes. Images at equal distances through the test split, "
+    "chosen before any result; the same images, masks and seeds for every method."
 )
 
 
 def draw(job: Job) -> Drawing:
     """A band per data set, a grid per mask."""
-    import pandas as pd
-
-    bands, row_names, rows = [], [], []
-    for dataset in job.settings["run.datasets"]:
-        grids = []
-        for mask in job.settings["run.masks"]:
-            images = inpainted.Images(job, dataset, mask)
-            chosen = spread(images.ids, job.settings["evaluation.figure_images"])
-            grids.append(images.grid(f"{dataset}, {mask}", chosen, []))
-            rows += images.numbers(chosen)
-        bands.append(grids)
-        row_names.append(images.row_names)
-    data = pd.DataFrame(rows, columns=list(inpainted.COLUMNS))
-    return Drawing(mosaic.draw(bands, row_names), data, CAPTION)
+    count = job.settings["evaluation.figure_images"]
+    return inpainted.draw(
+        job, lambda scores: [("", i) for i in spread(list(scores.index), count)], CAPTION
+    )
 
 
 def spread(ids: list[str], count: int) -> list[str]:

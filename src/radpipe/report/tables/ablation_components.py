@@ -1,11 +1,8 @@
-"""The parts of RAD, each taken away in turn."""
+"""The parts of RAD, each taken away in turn, after as many training images."""
 
 from __future__ import annotations
 
-from functools import partial
+from radpipe.ablations.components import ABLATION
+from radpipe.report.ablation import ablation_table
 
-from radpipe.report import ablation_table
-
-KEYS = ablation_table.KEYS
-needs = partial(ablation_table.needs, name="components")
-build = partial(ablation_table.build, name="components")
+KEYS, CAPTION, needs, build = ablation_table("components", ABLATION)

@@ -1,11 +1,8 @@
-"""How large the adapter must be."""
+"""How large the adapter must be; its alpha follows the rank."""
 
 from __future__ import annotations
 
-from functools import partial
+from radpipe.ablations.lora_rank import ABLATION
+from radpipe.report.ablation import ablation_table
 
-from radpipe.report import ablation_table
-
-KEYS = ablation_table.KEYS
-needs = partial(ablation_table.needs, name="lora_rank")
-build = partial(ablation_table.build, name="lora_rank")
+KEYS, CAPTION, needs, build = ablation_table("lora_rank", ABLATION)

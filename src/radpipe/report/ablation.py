@@ -1,0 +1,84 @@
+"""What the tables of ablations share: a row per variant beside the unchanged RAD."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from radpipe.ablations import Ablation, method_of
+from radpipe.job import Job
+from radpipe.method import TRUTH, Method
+from radpipe.report import printed
+from radpipe.report.comparison import compare, long_table, readable
+from radpipe.report.results import ablation_methods, cell_targets, images_seen
+from radpipe.report.table import Table
+
+if TYPE_CHECKING:
+    from radpipe.dag import Target
+    from radpipe.pipeline import Pipeline
+
+KEYS = ("run.datasets", "run.masks", "run.ablations", "run.methods", "evaluation.metrics")
+CAPTION = (
+    "{paper} Each variant differs from RAD only in the settings named in the column `changes` of "
+    "the CSV file, and sees as many training images. In brackets: 95 % interval; a dagger: the "
+    "paired difference to the unchanged RAD excludes zero (95 %). Bold: best, underlined: second. "
+    "Truth: the untouched images, scored like a variant."
+)
+
+
+# KEYS, CAPTION, needs, build
+Declared = tuple[
+    tuple[str, ...], str, Callable[["Pipeline"], "list[Target]"], Callable[[Job], Table]
+]
+
+
+def ablation_table(name: str, ablation: Ablation) -> Declared:
+    """The table of an ablation.
+
+    Args:
+        name: the ablation's file.
+        ablation: what it defines; imported by the table's file, so that a change to it makes the
+            table stale.
+    """
+    caption = CAPTION.format(paper=ablation.paper)
+    changes = {method_of(name, v): _in_words(own) for v, own in ablation.variants.items()}
+
+    def needs(pipeline: Pipeline) -> list[Target]:
+        return cell_targets(pipeline, [*ablation_methods(pipeline, name), TRUTH])
+
+    def build(job: Job) -> Table:
+        labels = ablation.methods(name) | {TRUTH: printed.label(TRUTH)}
+        rows, notes = compare(job, labels, job.settings["run.masks"], ablation.unchanged)
+        table = long_table(rows)
+        table["variant"] = table["method"].map(labels)
+        table["changes"] = table["method"].map(changes).fillna("")
+        blocks, same = readable(table, labels, ablation.axis)
+        notes = [*_asked_for(job, name), *_budget(job, ablation.unchanged), *same, *notes]
+        return Table(ablation.title, table, blocks, caption, tuple(notes))
+
+    return KEYS, caption, needs, build
+
+
+def _asked_for(job: Job, name: str) -> list[str]:
+    if name in job.settings["run.ablations"]:
+        return []
+    add = f"add `{name}` to `run.ablations` in params.yaml"
+    return [f"{printed.NOT_RUN}: the settings do not ask for these variants; {add}."]
+
+
+def _budget(job: Job, unchanged: str) -> list[str]:
+    """How long RAD itself was trained for this table, where that is its own training."""
+    if not Method.parse(unchanged).is_variant:
+        return []
+    datasets = job.settings["run.datasets"]
+    seen = {dataset: images_seen(job, dataset, unchanged) for dataset in datasets}
+    return [
+        f"{dataset}: RAD and every variant that is trained saw {images:,} training images here. "
+        "After short trainings a difference is also one in how fast a variant learns."
+        for dataset, images in seen.items()
+        if images is not None
+    ]
+
+
+def _in_words(changes: Mapping[str, object]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in changes.items())

@@ -1,0 +1,112 @@
+"""`radpipe readme`: the parts of README.md that are made from results and declarations.
+
+Each stands between `<!-- NAME -->` and `<!-- end -->`; a test holds the README to what is made
+here, so that a number in it is always one of the tables'.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from radpipe import inpainters
+from radpipe.errors import UserError
+from radpipe.evaluation import info
+from radpipe.inpainters.base import Inpainter
+from radpipe.lazy import pandas
+from radpipe.method import TRUTH
+from radpipe.pipeline import Pipeline
+from radpipe.report.show import DISTANCES
+from radpipe.report.table import number
+from radpipe.verbs.picture import picture
+
+BLOCK = r"<!-- {name} -->\n.*?<!-- end -->"
+
+
+def write(pipeline: Pipeline, root: Path) -> list[str]:
+    """Bring README.md up to date; the blocks that changed."""
+    path = root / "README.md"
+    before = text = path.read_text(encoding="utf-8")
+    changed = []
+    for name, content in blocks(pipeline, root).items():
+        pattern = re.compile(BLOCK.format(name=name), re.DOTALL)
+        if not pattern.search(text):
+            raise UserError(f"README.md has no place for `{name}`", str(path), "add its marks")
+        block = f"<!-- {name} -->\n{content}\n<!-- end -->"
+        fresh = pattern.sub(lambda _, block=block: block, text)  # type: ignore[misc]
+        changed += [name] if fresh != text else []
+        text = fresh
+    if text != before:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    return changed
+
+
+def blocks(pipeline: Pipeline, root: Path) -> dict[str, str]:
+    """Name -> Markdown of every block."""
+    tables = root / "results/tables"
+    return {
+        "comparison": comparison(pandas.read_csv(tables / "main.csv"), pipeline),
+        "methods": methods(pandas.read_csv(tables / "timing.csv"), pipeline),
+        "dag": f"```mermaid\n{picture(pipeline)}\n```",
+    }
+
+
+def comparison(table: pandas.DataFrame, pipeline: Pipeline) -> str:
+    """LPIPS and a distance per mask with their intervals, a row per method and the truth."""
+    run = pipeline.settings.run
+    dataset = run.datasets[0]
+    rows = table[table["dataset"] == dataset].set_index(["method", "mask", "metric"])
+    rows = rows[pandas.to_numeric(rows["value"], errors="coerce").notna()]
+    measured = set(rows.index.get_level_values("metric"))
+    metrics = [m for m in ("lpips", next(filter(measured.__contains__, DISTANCES), "")) if m]
+    columns = [(mask, metric) for mask in run.masks for metric in metrics]
+    head = [f"{mask}: {info(metric).display}" for mask, metric in columns]
+    lines = [["method", *head], ["---"] * (len(columns) + 1)]
+    for method in (*run.methods, TRUTH):
+        label = "*the truth*" if method == TRUTH else f"**{_kind(method).label}**" if (
+            method == "rad"
+        ) else _kind(method).label  # fmt: skip
+        entries = [_entry(rows.loc[(method, *c)]) for c in columns if (method, *c) in rows.index]
+        lines += [[label, *entries]] if entries else []
+    return _markdown(lines)
+
+
+def _entry(row: pandas.Series) -> str:
+    low, high = (pandas.to_numeric(row[key], errors="coerce") for key in ("low", "high"))
+    value = number(float(row["value"]))
+    return value if low != low else f"{value} [{number(low)}, {number(high)}]"
+
+
+def methods(timing: pandas.DataFrame, pipeline: Pipeline) -> str:
+    """What each method does with the known region, and what it costs here."""
+    run = pipeline.settings.run
+    own = timing[timing["dataset"] == run.datasets[0]]
+    head = ["method", "rule", "evaluations (official)", "seconds per image here", "source"]
+    lines = [head, ["---"] * len(head)]
+    for method in run.methods:
+        kind, mine = _kind(method), own[own["method"] == method]
+        batch = mine[mine["budget"] == "run"].sort_values("batch").tail(1)
+        official = mine[mine["budget"] == "official"]
+        evaluations = " ".join(
+            number(part["evaluations"].iloc[0], 0) if name == "run" else
+            f"({number(part['evaluations'].iloc[0], 0)})"
+            for name, part in (("run", batch), ("official", official)) if len(part)
+        )  # fmt: skip
+        seconds = number(batch["seconds_median"].iloc[0]) if len(batch) else "not timed"
+        lines.append([kind.label, kind.rule, evaluations, seconds, _source(kind)])
+    return _markdown(lines)
+
+
+def _source(kind: type[Inpainter]) -> str:
+    """Authors and year of a citation, short."""
+    authors = kind.citation.partition(":")[0].partition(', "')[0]
+    year = re.search(r"(19|20)\d\d", kind.citation)
+    return f"{authors.split(',')[0]} {year[0] if year else ''}".strip()
+
+
+def _kind(method: str) -> type[Inpainter]:
+    return inpainters.load(method)
+
+
+def _markdown(lines: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
