@@ -62,14 +62,13 @@ def command(
             "type: snakemake --workflow-profile workflow/profiles/slurm, or set it to 1",
         )
     nodes = str(resources.nodes)
-    # two such jobs may share their first node
-    own = 20_000 + int(environment["SLURM_JOB_ID"]) % 10_000
-    port = environment.get("RADPIPE_PORT", str(own))
+    # of the job's own, since two such jobs may share their first node
+    port = environment.get("RADPIPE_PORT", str(20_000 + int(environment["SLURM_JOB_ID"]) % 10_000))
     meet = ["--main_process_ip", socket.gethostname(), "--main_process_port", port]
     step = ["srun", "--overlap", "--kill-on-bad-exit=1", f"--nodes={nodes}", f"--ntasks={nodes}"]
     # each node's launcher is told its number, which only the node itself knows
-    call = 'exec "$0" -m accelerate.commands.launch --machine_rank "$SLURM_NODEID" "$@"'
-    shell = ["bash", "-c", call, sys.executable]
+    own = 'exec "$0" -m accelerate.commands.launch --machine_rank "$SLURM_NODEID" "$@"'
+    shell = ["bash", "-c", own, sys.executable]
     return [*step, "--ntasks-per-node=1", *shell, *options, *meet, *arguments]
 
 
