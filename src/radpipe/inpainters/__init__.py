@@ -6,7 +6,6 @@ of `Inpainter`.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from radpipe import plugins
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from radpipe.inpainters.base import Inpainter
 
 
-@cache
 def load(name: str) -> type[Inpainter]:
     """The method in `radpipe/inpainters/<name>.py`.
 
