@@ -158,6 +158,13 @@ def chaos(
             raise SystemExit(f"{run.folder}: {wrong}")
 
 
+def save(rows: list[dict[str, object]], path: Path) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--kills", type=int, default=20, help="per engine")
@@ -183,14 +190,12 @@ def main() -> None:
     print(f"undisturbed: {count} receipts in {whole:.0f} s ({work})")
     rows = []
     for engine in options.engines:
-        rows += chaos(engine, options.kills, options.seed, undisturbed.folder, whole)
+        for row in chaos(engine, options.kills, options.seed, undisturbed.folder, whole):
+            rows.append(row)
+            if options.save:
+                save(rows, options.save)
     good = sum(bool(row["same"]) for row in rows)
     print(f"{good} of {len(rows)} kills left nothing but receipts of the undisturbed run")
-    if options.save:
-        with options.save.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
     if good < len(rows):
         raise SystemExit(1)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import tiny
 import versioned
+from radpipe.receipts import Receipt
 
 TWO_NODES = {"resources.processes": 2, "resources.nodes": 2}
 CHANGES = {
@@ -61,14 +62,19 @@ def close(folder: Path, other: Path) -> None:
 
 
 def kept(folder: Path, saved: Path) -> None:
-    rows = {}
-    for path in (folder / "results/samples/emoji/repaint").rglob("*.csv"):
-        with path.open(newline="") as file:
-            rows |= {row["image"]: row["seconds"] for row in csv.DictReader(file)}
-    before = [json.loads(path.read_text()) for path in saved.glob("*/*.json")]
-    if not before or any(float(rows[row["image"]]) != row["seconds"] for row in before):
-        raise SystemExit("finished images were lost")
-    print(f"{len(before)} images finished before the kill were kept, of {len(rows)}")
+    """The seconds of an image say in which run it was made."""
+    found, lost = 0, []
+    for path in (folder / "results/samples").rglob("[0-9]*.json"):
+        receipt = Receipt.read(path)
+        assert receipt is not None
+        with path.with_suffix(".csv").open(newline="") as file:
+            seconds = {row["image"]: float(row["seconds"]) for row in csv.DictReader(file)}
+        for row in (json.loads(p.read_text()) for p in (saved / receipt.digest).glob("*.json")):
+            found += 1
+            lost += [row["image"]] * (seconds[row["image"]] != row["seconds"])
+    if lost or not found:
+        raise SystemExit(f"of {found} finished images were made again: {lost}")
+    print(f"{found} images that were finished before the kill were kept")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@
 #   snakemake --cores all --resources gpu=8 -- $R
 # 8 GPUs of a cluster's node, processes: 8
 #   snakemake --workflow-profile workflow/profiles/slurm -- $R
-# 2 nodes of 8 GPUs, processes: 16, nodes: 2 (never run: no such cluster was at hand)
+# 2 nodes of 8 GPUs, processes: 16, nodes: 2 (run by tests/slurm on two nodes without GPUs only)
 #   snakemake --workflow-profile workflow/profiles/slurm -- $R
 
 
