@@ -28,7 +28,7 @@ demo: $(BIN)/.installed
 test: $(BIN)/.installed
 	$(BIN)/python -m pytest
 
-# forward cost of the spatial embedding, masks per second, training images per second
+# training and sampling against the plain path, and the cost of the spatial embedding
 bench: $(BIN)/.installed
 	$(BIN)/radpipe bench
 

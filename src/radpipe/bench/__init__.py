@@ -1,4 +1,4 @@
-"""`make bench`: speed on this machine. Tests assert no times; these are measured by hand."""
+"""`make bench`: speed on this machine, as ratios to the plain path. Tests assert no times."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ def bench(say: Callable[[str], None], repeats: int, quick: bool) -> None:
 
     Args:
         say: prints one text.
-        repeats: timed forwards per form of the embedding.
+        repeats: timed turns.
         quick: skip the 256x256 network.
     """
     from radpipe import params
     from radpipe.bench.embedding import compare
-    from radpipe.bench.rates import images_per_second, masks_per_second
-    from radpipe.devices import resolve_device
-    from radpipe.models.adm_config import AdmConfig
+    from radpipe.bench.speed import processor, sampling, training
     from radpipe.models.checkpoints import architecture
 
     chosen = params.read()
     dataset = chosen.run.datasets[0]
     resolved = chosen.resolve(dataset)
-    own: AdmConfig = resolved.datasets[dataset].model.at(resolved.datasets[dataset].size)
-    say("Mask bank, one core")
-    say(_table(masks_per_second(resolved.masks.training.family, (own.image_size, 256), 2.0)))
-    say(f"\nTraining at the settings of {dataset}")
-    say(_table(images_per_second(resolved, own, resolve_device(resolved.resources.device))))
+    own = resolved.datasets[dataset].model.at(resolved.datasets[dataset].size)
+    say(f"{processor()}; seconds are of the CPU, of one process that is alone or not")
+    say(f"\nTraining at the settings of {dataset}: `kernels: torch` against `fused`")
+    say(_table(training(resolved, own, repeats)))
+    say(f"\nSampling with RAD's network of {dataset}, batch 32")
+    say(_table(sampling(own, 32, repeats)))
     say(f"\nForward of RAD against plain ADM: {dataset}, batch 16")
     say(_table(compare(own, 16, repeats)))
     if not quick:

@@ -8,25 +8,24 @@ a busy machine slows all forms alike.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import statistics
 import subprocess
 import sys
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from radpipe.bench.speed import box, ratio, turns
 from radpipe.errors import UserError
-from radpipe.models.adm import AdmUNet
+from radpipe.models.adm import ready
 from radpipe.models.adm_config import AdmConfig
 from radpipe.models.checkpoints import new_unet
 from radpipe.models.noise_embedding import TimeMap
-
-log = logging.getLogger(__name__)
 
 FORMS = ("scalar", "low-rank", "dense")
 _MIB = 1 << 20
@@ -38,14 +37,10 @@ _RETURNED = {"MALLOC_MMAP_THRESHOLD_": str(1 << 18)}
 def time_of(form: str, batch: int, size: int) -> Tensor | TimeMap:
     """ADM's index 500 for all pixels (scalar), or for a centred box in a clean image."""
     hole_time, known_time = torch.full((batch,), 500.0), torch.full((batch,), -1.0)
-    if form == "scalar":
-        return hole_time
-    hole = torch.zeros(batch, 1, size, size, dtype=torch.bool)
-    quarter = size // 4
-    hole[..., quarter : size - quarter, quarter : size - quarter] = True
-    if form == "low-rank":
-        return TimeMap.binary(hole, hole_time, known_time)
-    return TimeMap.dense(torch.where(hole, 500.0, -1.0))
+    hole = torch.from_numpy(box(size)).expand(batch, 1, -1, -1)
+    if form == "dense":
+        return TimeMap.dense(torch.where(hole, 500.0, -1.0))
+    return TimeMap.binary(hole, hole_time, known_time) if form == "low-rank" else hole_time
 
 
 def compare(config: AdmConfig, batch: int, repeats: int) -> list[dict[str, Any]]:
@@ -62,17 +57,16 @@ def compare(config: AdmConfig, batch: int, repeats: int) -> list[dict[str, Any]]
         and libraries included; activations_mib, how far the forward raised it; and both
         relative to the scalar form (peak_ratio, activations_ratio).
     """
-    seconds = _turns(config, batch, repeats)
+    seconds = turns(_forwards(config, batch), repeats)
     memory = {form: _memory(config, batch, form) for form in FORMS}
     rows = []
     for form in FORMS:
-        ratios = [a / b for a, b in zip(seconds[form], seconds["scalar"], strict=True)]
         peak, rise = memory[form]
         rows.append(
             {
                 "form": form,
                 "seconds": statistics.median(seconds[form]),
-                "ratio": statistics.median(ratios),
+                "ratio": ratio(seconds, form, "scalar"),
                 "peak_mib": peak / _MIB,
                 "peak_ratio": peak / memory["scalar"][0],
                 "activations_mib": rise / _MIB,
@@ -82,32 +76,17 @@ def compare(config: AdmConfig, batch: int, repeats: int) -> list[dict[str, Any]]
     return rows
 
 
-def _turns(config: AdmConfig, batch: int, repeats: int) -> dict[str, list[float]]:
-    """Seconds of every forward; the forms take turns."""
-    unet, x = _network(config, batch)
-    seconds: dict[str, list[float]] = {form: [] for form in FORMS}
-    for turn in range(repeats + 1):
-        for form in FORMS:
-            elapsed = _forward(unet, x, form)
-            if turn:
-                seconds[form].append(elapsed)
-        log.info("turn %d of %d", turn, repeats)
-    return seconds
-
-
-def _network(config: AdmConfig, batch: int) -> tuple[AdmUNet, Tensor]:
-    unet = new_unet(config, seed=0).eval()
-    unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+def _forwards(config: AdmConfig, batch: int) -> dict[str, Callable[[], object]]:
+    """One forward of a new network in each form."""
+    unet = ready(new_unet(config, seed=0).eval().requires_grad_(False))
     x = torch.zeros(batch, config.in_channels, config.image_size, config.image_size)
-    return unet, x.normal_(generator=torch.Generator().manual_seed(0))
+    x.normal_(generator=torch.Generator().manual_seed(0))
+    return {form: partial(_forward, unet, x, form) for form in FORMS}
 
 
-def _forward(unet: AdmUNet, x: Tensor, form: str) -> float:
-    """Seconds of one forward."""
-    clock = time.perf_counter()
-    with torch.no_grad():
-        unet(x, time_of(form, x.shape[0], x.shape[-1]))
-    return time.perf_counter() - clock
+@torch.no_grad()
+def _forward(unet: nn.Module, x: Tensor, form: str) -> object:
+    return unet(x, time_of(form, x.shape[0], x.shape[-1]))
 
 
 def _memory(config: AdmConfig, batch: int, form: str) -> tuple[int, int]:
@@ -126,9 +105,9 @@ def _memory(config: AdmConfig, batch: int, form: str) -> tuple[int, int]:
 
 def _measure(task: dict[str, Any]) -> tuple[int, int]:
     """Peak of resident memory, and how far it lies above the level before the forward."""
-    unet, x = _network(AdmConfig.from_dict(task["config"]), task["batch"])
+    run = _forwards(AdmConfig.from_dict(task["config"]), task["batch"])[task["form"]]
     before = _resident("VmRSS")
-    _forward(unet, x, task["form"])
+    run()
     peak = _resident("VmHWM")
     return peak, peak - before
 

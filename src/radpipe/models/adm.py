@@ -135,6 +135,8 @@ class AttentionBlock(nn.Module):
 
     def forward(self, x: Tensor, embedding: Embedding) -> Tensor:
         """`[B, C, H, W]` -> the same; the noise level plays no part."""
+        if not self.norm.fused:
+            return self._reference(x)
         batch, channels, height, width = x.shape
         qkv = _pointwise(self.qkv, self.norm(x)).permute(0, 2, 3, 1).flatten(1, 2)
         if self.new_order:
@@ -149,6 +151,17 @@ class AttentionBlock(nn.Module):
             h = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
         h = h.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
         return _pointwise(self.proj_out, h.to(x.dtype)).add_(x)
+
+    def _reference(self, x: Tensor) -> Tensor:
+        """The same in the layout of 1-d convolutions."""
+        qkv = self.qkv(self.norm(x).flatten(2))
+        if self.new_order:
+            parts = qkv.view(len(x), 3, self.heads, -1, qkv.shape[2]).transpose(1, 2)
+        else:
+            parts = qkv.view(len(x), self.heads, 3, -1, qkv.shape[2])
+        query, key, value = parts.transpose(-1, -2).unbind(2)
+        h = F.scaled_dot_product_attention(query, key, value).transpose(-1, -2)
+        return x + self.proj_out(h.reshape(*h.shape[:1], -1, h.shape[-1])).view_as(x)
 
 
 def _pointwise(layer: nn.Module, x: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ class Norm(nn.GroupNorm):
     """Group normalisation in float32, 32 groups (fewer if the channels do not divide).
 
     Attributes:
-        fused: use the fused form where the input allows it.
+        fused: use the fused form where the input allows it; attention blocks follow it.
     """
 
     def __init__(self, channels: int) -> None:

@@ -133,7 +133,7 @@ class Trainer:
         with bar(self.steps * batch, what, start=begun * batch) as progress:
             while self.state.step < (stop_at or self.steps):
                 parts = [next(stream) for _ in range(self.settings.accumulate)]
-                values = self._step(parts)
+                values = self.step(parts)
                 self._record(values)
                 if main:
                     progress.update(batch)
@@ -150,8 +150,8 @@ class Trainer:
         for name, network in self.objective.players.items():
             self.averages[name].apply(network)
 
-    def _step(self, parts: list[Sample]) -> dict[str, float]:
-        """One optimiser step of every player."""
+    def step(self, parts: list[Sample]) -> dict[str, float]:
+        """One optimiser step of every player on a batch, split into parts; the mean losses."""
         values: dict[str, float] = {}
         rate = learning_rate(self.settings, self.state.step * self.settings.batch)
         parts = [{k: v.to(self.accelerator.device) for k, v in p.items()} for p in parts]
