@@ -39,6 +39,20 @@ def test_processes_are_started_and_know_each_other(tmp_path: Path) -> None:
     assert [(tmp_path / f"rank{rank}").read_text() for rank in (0, 1)] == ["2", "2"]
 
 
+@pytest.mark.parametrize(
+    ("stage", "source", "many"),
+    [
+        ("base", "train", True),
+        ("base", "adm-ffhq256", False),
+        ("rad", "train", True),
+        ("rad", "authors-ffhq256", False),
+        ("lama", "train", False),
+    ],
+)
+def test_a_network_that_is_fetched_needs_no_processes(stage: str, source: str, many: bool) -> None:
+    assert trains({"stage": stage, "settings": {"source": source}}) == many
+
+
 def test_the_step_of_many_nodes_starts_from_the_job() -> None:
     """`srun` inside of a step on one node would see that node alone."""
     step = {"SLURM_JOB_ID": "7", "SLURM_STEP_NODELIST": "a", "SLURM_NNODES": "1", "HOME": "/"}
@@ -52,20 +66,6 @@ def test_trainings_on_the_same_first_node_do_not_share_a_port() -> None:
         call = command(["x.py"], settings, {"SLURM_JOB_ID": number})
         ports.append(call[call.index("--main_process_port") + 1])
     assert ports[0] != ports[1]
-
-
-@pytest.mark.parametrize(
-    ("stage", "source", "many"),
-    [
-        ("base", "train", True),
-        ("base", "adm-ffhq256", False),
-        ("rad", "train", True),
-        ("rad", "authors-ffhq256", False),
-        ("lama", "train", False),
-    ],
-)
-def test_a_network_that_is_fetched_needs_no_processes(stage: str, source: str, many: bool) -> None:
-    assert trains({"stage": stage, "settings": {"source": source}}) == many
 
 
 def test_two_nodes_find_each_other(tmp_path: Path) -> None:

@@ -62,13 +62,14 @@ def command(
             "type: snakemake --workflow-profile workflow/profiles/slurm, or set it to 1",
         )
     nodes = str(resources.nodes)
-    # of the job's own, since two such jobs may share their first node
-    port = environment.get("RADPIPE_PORT", str(20_000 + int(environment["SLURM_JOB_ID"]) % 10_000))
+    # two such jobs may share their first node
+    own_port = 20_000 + int(environment["SLURM_JOB_ID"]) % 10_000
+    port = environment.get("RADPIPE_PORT", str(own_port))
     meet = ["--main_process_ip", socket.gethostname(), "--main_process_port", port]
     step = ["srun", "--overlap", "--kill-on-bad-exit=1", f"--nodes={nodes}", f"--ntasks={nodes}"]
     # each node's launcher is told its number, which only the node itself knows
-    own = 'exec "$0" -m accelerate.commands.launch --machine_rank "$SLURM_NODEID" "$@"'
-    shell = ["bash", "-c", own, sys.executable]
+    start = 'exec "$0" -m accelerate.commands.launch --machine_rank "$SLURM_NODEID" "$@"'
+    shell = ["bash", "-c", start, sys.executable]
     return [*step, "--ntasks-per-node=1", *shell, *options, *meet, *arguments]
 
 

@@ -202,6 +202,13 @@ class Resources(Section):
     device: str = Field(
         pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:1, ..."
     )
+    kernels: Literal["fused", "torch"] = Field(
+        description="of an ADM network on a CPU: fused (norm.c, built by the C compiler) or torch; "
+        "the same up to rounding"
+    )
+    compile: Literal["default", "reduce-overhead"] | None = Field(
+        description="torch.compile of ADM networks, meant for GPUs; reduce-overhead: CUDA graphs"
+    )
     train_threads: int = Field(ge=1, description="CPU threads per training")
     sample_batch: int = Field(ge=1, description="images per network call when sampling")
     sample_shards: dict[str, Annotated[int, Field(ge=1)]] = Field(

@@ -26,12 +26,10 @@ MOST = 12  # lines of `stale`
 def slice_file(pipeline: Pipeline, target: Target) -> Path:
     """The file of a target's slice, written if need be; new where the result here is not of it."""
     path = FOLDER / target.stage.name / f"{pipeline.digest(target)}.json"
-    current = pipeline.current(target, Path())
     if not path.is_file():
         write_text(path, canonical(pipeline.slice(target)))
-        os.utime(path, (LONG_AGO, LONG_AGO))
-    if current != (path.stat().st_mtime == LONG_AGO):
-        os.utime(path, (LONG_AGO, LONG_AGO) if current else None)
+    current = pipeline.current(target, Path())
+    os.utime(path, (LONG_AGO, LONG_AGO) if current else None)  # None: now, after any result
     return path
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from radpipe.errors import UserError
-from radpipe.models.adm import AdmConfig, AdmUNet
+from radpipe.models.adm import AdmConfig, AdmUNet, ready
 from radpipe.models.checkpoints import ARCHITECTURES, empty, new_unet
 
 SHAPES = json.loads(
@@ -109,6 +109,27 @@ def test_learned_resampling_and_odd_widths_run(batch):
     assert "input_blocks.2.0.op.weight" in unet.state_dict()
     assert "output_blocks.1.1.conv.weight" in unet.state_dict()
     assert unet(x, times).shape == (3, 6, 16, 16)
+
+
+@pytest.mark.parametrize("size", [(30, 30), (16, 18)])
+def test_sides_that_cannot_be_halved_are_refused(small_net, size):
+    with pytest.raises(UserError, match=f"{size[1]}x{size[0]} pixels cannot be halved 2 times"):
+        small_net(torch.zeros(1, 3, *size), torch.zeros(1))
+
+
+def test_a_traced_network_gives_the_same_numbers(small_net, batch, monkeypatch):
+    """What torch.compile sees of it; its compiler needs C++ and takes minutes."""
+    x, _, times = batch
+    compiled = []
+    monkeypatch.setattr(
+        type(small_net), "compile", lambda self, mode: compiled.append(mode) or None
+    )
+    ready(small_net, compiled="default")
+    assert compiled == ["default"]
+    monkeypatch.undo()
+    wanted = ready(small_net, kernels="torch").train()(x, times)
+    small_net.compile(backend="eager")
+    torch.testing.assert_close(small_net(x, times), wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_dropout_acts_in_training_only(small_net, batch):

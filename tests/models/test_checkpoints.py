@@ -72,6 +72,17 @@ def test_unreadable_checkpoints(small_net, tmp_path, damage):
         load_unet(path)
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(small_net, tmp_path, bad):
+    small_net.out[2].weight.data[1, 2, 0, 0] = bad
+    save_unet(tmp_path / "net.safetensors", small_net)
+    torch.save(small_net.state_dict(), tmp_path / "public.pt")
+    with pytest.raises(UserError, match=r"NaN or infinity, in `out.2.weight`"):
+        load_unet(tmp_path / "net.safetensors")
+    with pytest.raises(UserError, match=r"NaN or infinity, in `out.2.weight`"):
+        load_public(tmp_path / "public.pt", small_net.config)
+
+
 def test_public_file_in_half_precision(small_net, batch, tmp_path):
     x, _, times = batch
     path = tmp_path / "public.pt"
@@ -123,9 +134,19 @@ def test_mismatch_of_an_altered_file():
     del shapes["out.0.bias"]
     with pytest.raises(UserError, match=r"(?s)`out.0.bias` \[128\] is missing.*nearly FFHQ256"):
         check_shapes(FFHQ256, shapes, "file.pt")
-    shapes = shapes_of(FFHQ256) | {"label_emb.weight": (1000, 512)}
-    with pytest.raises(UserError, match=r"`label_emb.weight` is not part of the network"):
+    shapes = shapes_of(FFHQ256) | {"other.weight": (1000, 512)}
+    with pytest.raises(UserError, match=r"`other.weight` is not part of the network"):
         check_shapes(FFHQ256, shapes, "file.pt")
+
+
+def test_a_class_conditional_file_is_named_so():
+    """Whatever else does not fit."""
+    shapes = shapes_of(IMAGENET256) | {"label_emb.weight": (1000, 1024)}
+    for config in (IMAGENET256, FFHQ256):
+        with pytest.raises(
+            UserError, match=r"class-conditional network: it has `label_emb.weight`"
+        ):
+            check_shapes(config, shapes, "file.pt")
 
 
 def test_mismatch_of_an_unknown_file(small_net):

@@ -91,6 +91,26 @@ def test_output_is_an_image_of_the_same_size_whatever_the_size() -> None:
         assert out.abs().max() <= 1
 
 
+def test_the_smallest_image_and_one_that_is_too_small() -> None:
+    for downsamplings in (1, 2, 3):
+        network = LamaGenerator(LamaConfig(8, downsamplings, 1)).eval()
+        for side, fits in ((2**downsamplings + 1, True), (2**downsamplings, False)):
+            known, hole = torch.zeros(1, 3, side, 64), torch.zeros(1, 1, side, 64).bool()
+            if fits:
+                assert network(known, hole).shape == known.shape
+            else:
+                with pytest.raises(UserError, match=f"64x{side} pixels"):
+                    network(known, hole)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    generator = LamaGenerator(LamaConfig(8, 1, 1))
+    generator.out.bias.data[0] = float("inf")
+    save_generator(tmp_path / "lama.safetensors", generator, {})
+    with pytest.raises(UserError, match="NaN or infinity"):
+        load_generator(tmp_path / "lama.safetensors")
+
+
 def test_padding_reflects_the_far_border() -> None:
     row = torch.tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]])
     assert padded(row, 4)[0, 0, 0].tolist() == [1, 2, 3, 2]

@@ -205,6 +205,14 @@ def test_unusable_folders_are_named(small_net, tmp_path):
         load_adapter(copy.deepcopy(small_net), tmp_path)
 
 
+def test_an_adapter_that_is_no_number_is_refused(small_net, tmp_path):
+    model = add_lora(copy.deepcopy(small_net))
+    next(p for n, p in model.named_parameters() if ".lora_A." in n).data[0] = float("nan")
+    save_adapter(model, tmp_path)
+    with pytest.raises(UserError, match="NaN or infinity"):
+        load_adapter(small_net, tmp_path)
+
+
 def test_full_training_and_training_from_scratch(small_net):
     weights = copy.deepcopy(small_net.state_dict())
     full = rad_network(small_net.requires_grad_(False), adapt="full")

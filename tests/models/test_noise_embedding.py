@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from radpipe.models.modulation import PIECE, modulate, modulate_low_rank
+from radpipe.models.modulation import Modulation
 from radpipe.models.noise_embedding import TimeMap, sinusoidal
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
@@ -129,42 +129,23 @@ def test_modulation_by_its_definition(layout, levels):
     h, scale, shift, weights = modulation(layout, levels=levels)
     scales = torch.einsum("bkc,bkhw->bchw", scale, weights)
     shifts = torch.einsum("bkc,bkhw->bchw", shift, weights)
-    wanted = modulate(h.clone(), scales, shifts)
-    torch.testing.assert_close(wanted, h * (1 + scales) + shifts)
-    torch.testing.assert_close(modulate_low_rank(h.clone(), scale, shift, weights), wanted)
-    with torch.no_grad():
-        overwritten = h.clone()
-        result = modulate_low_rank(overwritten, scale, shift, weights)
-    torch.testing.assert_close(result, wanted)
-    assert result.data_ptr() == overwritten.data_ptr()
+    wanted = h * (1 + scales) + shifts
+    for form in (Modulation(scale, shift, weights), Modulation(scales, shifts)):
+        torch.testing.assert_close(form(h), wanted)
+        with torch.no_grad():
+            overwritten = h.clone()
+            result = form(overwritten)
+        torch.testing.assert_close(result, wanted)
+        assert result.data_ptr() == overwritten.data_ptr()
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("levels", [2, 3])
-def test_modulation_gradient_by_finite_differences(layout, levels):
-    h, scale, shift, weights = modulation(layout, torch.float64, levels=levels)
+def test_modulation_gradient_by_finite_differences(levels):
+    h, scale, shift, weights = modulation(LAYOUTS[0], torch.float64, levels=levels)
     inputs = [t.requires_grad_() for t in (h, scale, shift)]
-    assert torch.autograd.gradcheck(lambda *t: modulate_low_rank(*t, weights), inputs)
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("shape", [(2, 16, 128, 128), (5, 4, 64, 64), (1, 2, 400, 400)])
-def test_modulation_in_pieces(layout, shape):
-    """Pieces of one image, whole images, and a last piece that is smaller."""
-    h, scale, shift, weights = modulation(layout, shape=shape)
-    assert h.numel() > PIECE / 2
-    scales = torch.einsum("bkc,bkhw->bchw", scale, weights)
-    shifts = torch.einsum("bkc,bkhw->bchw", shift, weights)
-    torch.testing.assert_close(
-        modulate_low_rank(h, scale, shift, weights), h * (1 + scales) + shifts
+    assert torch.autograd.gradcheck(
+        lambda h, scale, shift: Modulation(scale, shift, weights)(h), inputs
     )
-
-
-def test_modulation_of_a_strided_input():
-    h, scale, shift, weights = modulation(torch.contiguous_format)
-    wanted = modulate_low_rank(h.clone(), scale, shift, weights)
-    strided = torch.cat([h, h], 1)[:, :6]
-    torch.testing.assert_close(modulate_low_rank(strided, scale, shift, weights), wanted)
 
 
 def test_sinusoidal_features_of_adm():

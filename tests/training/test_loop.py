@@ -14,6 +14,7 @@ import torch
 import toy
 
 from radpipe.errors import UserError
+from radpipe.models.native import library
 from radpipe.training.averages import learning_rate
 from radpipe.training.samples import schedule_numbers
 
@@ -29,11 +30,15 @@ def close(one: list[torch.Tensor], other: list[torch.Tensor]) -> None:
         assert torch.allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
-def test_stopping_and_resuming_equals_never_stopping(tmp_path: Path) -> None:
-    whole = toy.trainer(tmp_path / "a")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("rad", [False, True])
+def test_stopping_and_resuming_equals_never_stopping(
+    tmp_path: Path, rad: bool, precision: str
+) -> None:
+    whole = toy.trainer(tmp_path / "a", rad=rad, precision=precision)
     curve = whole.train("toy")
-    toy.trainer(tmp_path / "b").train("toy", stop_at=2)
-    resumed = toy.trainer(tmp_path / "b")
+    toy.trainer(tmp_path / "b", rad=rad, precision=precision).train("toy", stop_at=2)
+    resumed = toy.trainer(tmp_path / "b", rad=rad, precision=precision)
     resumed_curve = resumed.train("toy")
     assert same(toy.weights(whole), toy.weights(resumed))
     assert same(whole.averages["model"].values, resumed.averages["model"].values)
@@ -64,6 +69,25 @@ def test_dropout_masks_differ_between_processes_parts_and_steps(tmp_path: Path) 
         with made._masks(part):
             keep[step, part, rank] = tuple(torch.rand(4).tolist())
     assert len(set(keep.values())) == 4
+
+
+@pytest.mark.skipif(library() is None, reason="no C compiler")
+@pytest.mark.parametrize("rad", [False, True])
+def test_fused_gradients_are_the_plain_ones_within_rounding(tmp_path: Path, rad: bool) -> None:
+    """In bfloat16 they are no farther from the plain float32 gradients than the plain bfloat16
+    ones are; in float32 they agree."""
+
+    def found(kernels: str, precision: str) -> torch.Tensor:
+        made = toy.trainer(
+            tmp_path / kernels / precision, rad=rad, kernels=kernels, precision=precision, images=4
+        )
+        made.train("toy")
+        return torch.cat([g.flatten() for g in toy.gradients(made)])
+
+    exact = found("torch", "fp32")
+    distance = {k: float((found(k, "bf16") - exact).norm()) for k in ("fused", "torch")}
+    assert 0 < distance["fused"] < 1.1 * distance["torch"] < 0.1 * float(exact.norm())
+    torch.testing.assert_close(found("fused", "fp32"), exact, rtol=1e-4, atol=1e-5)
 
 
 def test_accumulation_gives_the_same_step(tmp_path: Path) -> None:

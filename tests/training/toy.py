@@ -7,9 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate.state import AcceleratorState
+from torch import Tensor
 
 from radpipe.diffusion.schedule import TwoPhaseSchedule
-from radpipe.models.adm import AdmConfig, AdmUNet
+from radpipe.models.adm import AdmConfig, AdmUNet, Kernels, ready
+from radpipe.models.denoiser import time_input
+from radpipe.models.lora import add_lora
+from radpipe.models.noise_embedding import TimeMap
 from radpipe.settings import BaseTraining
 from radpipe.training.diffusion import DiffusionObjective, DrawNoisy, scalar_time
 from radpipe.training.loop import Trainer, accelerator
@@ -36,7 +41,25 @@ def settings(**changes: object) -> BaseTraining:
     return BaseTraining(**(values | changes))
 
 
-def trainer(folder: Path, workers: int = 0, dropout: float = 0.0, **changes: object) -> Trainer:
+class Box:
+    """A bank of one mask."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def mask(self, index: int) -> np.ndarray:
+        return np.pad(np.ones((4, 3), bool), ((2, 2), (1, 4)))
+
+
+def trainer(
+    folder: Path,
+    workers: int = 0,
+    dropout: float = 0.0,
+    rad: bool = False,
+    kernels: Kernels = "fused",
+    **changes: object,
+) -> Trainer:
+    """Of the base network, or of RAD's adapter on it."""
     chosen = settings(**changes)
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -46,7 +69,7 @@ def trainer(folder: Path, workers: int = 0, dropout: float = 0.0, **changes: obj
                 model_channels=32,
                 num_res_blocks=1,
                 channel_mult=(1,),
-                attention_resolutions=(),
+                attention_resolutions=(1,),
                 num_head_channels=8,
                 resblock_updown=True,
                 dropout=dropout,
@@ -55,9 +78,19 @@ def trainer(folder: Path, workers: int = 0, dropout: float = 0.0, **changes: obj
         for parameter in unet.parameters():  # zero-initialised layers would hide gradients
             parameter.data += 0.05 * torch.randn_like(parameter)
     schedule = TwoPhaseSchedule()
-    objective = DiffusionObjective(unet, schedule, 1e-3, "all", scalar_time)
-    samples = NumberedSamples(Pictures(), 3, chosen.flip, DrawNoisy(schedule, 1.0, None))
-    return Trainer(objective, chosen, samples, folder, accelerator("fp32", "cpu"), 60, workers)
+    if rad:
+        model, time, bank = add_lora(unet, rank=4).train(), spatial_time, Box()
+    else:
+        model, time, bank = unet, scalar_time, None
+    objective = DiffusionObjective(ready(model, kernels=kernels), schedule, 1e-3, "all", time)
+    samples = NumberedSamples(Pictures(), 3, chosen.flip, DrawNoisy(schedule, 0.9, bank))
+    AcceleratorState._reset_state()  # a process keeps its first precision
+    device = accelerator(chosen.precision, "cpu")
+    return Trainer(objective, chosen, samples, folder, device, 60, workers)
+
+
+def spatial_time(schedule: TwoPhaseSchedule, alpha_bar: Tensor, hole: Tensor) -> TimeMap:
+    return time_input("spatial", schedule, alpha_bar, hole)
 
 
 def weights(made: Trainer) -> dict[str, torch.Tensor]:

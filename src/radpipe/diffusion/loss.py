@@ -99,10 +99,11 @@ def _step_bits(
     x0_hat = x0_from_eps(x_t, pred_eps.detach(), now)
     mean = q.mean(x0_hat, x_t)
 
-    # 3. One of three terms per pixel.
-    kl = _gaussian_kl(q, low, q.mean(x0, x_t) - mean, log_variance)
-    nll = _decoder_nll(x0, mean, log_variance)
-    nats = torch.where(decoded.to(x_t.device), nll, kl)
+    # 3. One of three terms per pixel. Few batches have an image at the first step of a phase.
+    nats = _gaussian_kl(q, low, q.mean(x0, x_t) - mean, log_variance)
+    if decoded.any():
+        nll = _decoder_nll(x0, mean, log_variance)
+        nats = torch.where(decoded.to(x_t.device), nll, nats)
     return torch.where(moving.to(x_t.device), nats, torch.zeros_like(nats)) / math.log(2)
 
 

@@ -123,7 +123,9 @@ class Filler:
         self.device = resolve_device(settings.resources.device)
         self.side = resolved.datasets[dataset].size if kind.requires in ("rad", "base") else None
         folders = _folders(settings, root, dataset, method)
-        self.inpainter = build(method, own, folders, self.device, resolved.sampling.precision)
+        self.inpainter = build(
+            method, own, folders, settings.resources, resolved.sampling.precision
+        )
         self.planned_evaluations = max(1, self.inpainter.planned_evaluations())
         counted = self.inpainter.model
         self._watched = _Watched(counted.wrapped if counted is not None else None)

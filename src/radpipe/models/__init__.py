@@ -26,7 +26,9 @@ if TYPE_CHECKING:
         lora,
         lora_layers,
         modulation,
+        native,
         noise_embedding,
+        norm,
     )
 
 __all__ = [
@@ -45,6 +47,8 @@ __all__ = [
     "lora",
     "lora_layers",
     "modulation",
+    "native",
     "noise_embedding",
+    "norm",
 ]
 __getattr__, __dir__, _ = lazy_loader.attach(__name__, submodules=__all__)

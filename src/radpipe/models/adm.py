@@ -8,9 +8,9 @@ inputs are frozen).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -18,24 +18,10 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from radpipe.devices import full_precision
+from radpipe.errors import UserError
 from radpipe.models.adm_config import AdmConfig
 from radpipe.models.noise_embedding import Embedding, TimeMap, embed
-
-
-class Norm(nn.GroupNorm):
-    """Group normalisation in float32, 32 groups (fewer if the channels do not divide)."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__(math.gcd(32, channels), channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[B, C, ...]` -> the same shape and dtype, in fresh memory."""
-        return super().forward(x.float()).to(x.dtype)
-
-
-def _silu(fresh: Tensor) -> Tensor:
-    """SiLU of a tensor that nobody else holds: in place where gradients are off."""
-    return F.silu(fresh, inplace=not torch.is_grad_enabled())
+from radpipe.models.norm import Norm
 
 
 def _zero(module: nn.Conv1d | nn.Conv2d) -> nn.Module:
@@ -44,6 +30,10 @@ def _zero(module: nn.Conv1d | nn.Conv2d) -> nn.Module:
     if module.bias is not None:
         nn.init.zeros_(module.bias)
     return module
+
+
+Kernels = Literal["fused", "torch"]
+CompileMode = Literal["default", "reduce-overhead"]
 
 
 class Downsample(nn.Module):
@@ -111,22 +101,30 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor, embedding: Embedding) -> Tensor:
         """`[B, C, H, W]` -> `[B, C_out, H', W']`; SiLU(time) is in `embedding` already."""
-        h = _silu(self.in_layers[0](x))
+        h = self.in_layers[0](x, silu=True)
         if self.resize is not None:
             h, x = self.resize(h), self.resize(x)
         h = self.in_layers[2](h)
-        h = embedding.modulate(self.out_layers[0](h), self.emb_layers[1])
-        h = self.out_layers[3](self.out_layers[2](_silu(h)))
-        return _add(h, self.skip_connection(x))
+        modulation = embedding.modulation(self.emb_layers[1], (h.shape[-2], h.shape[-1]))
+        h = self.out_layers[0](h, modulation, silu=True)
+        h = self.out_layers[3](self.out_layers[2](h))
+        return h.add_(self.skip_connection(x))
 
 
-def _add(fresh: Tensor, other: Tensor) -> Tensor:
-    """Sum into a tensor that nobody else holds, in place where gradients are off."""
-    return fresh + other if torch.is_grad_enabled() else fresh.add_(other)
+@runtime_checkable
+class Folded(Protocol):
+    """An adapted layer that can say what weight it amounts to."""
+
+    bias: Tensor | None
+
+    def folded(self) -> Tensor:
+        """As the layer's own weight."""
+        ...
 
 
 class AttentionBlock(nn.Module):
-    """Self-attention over all pixels, with a residual connection."""
+    """Self-attention over all pixels, with a residual connection. Its convolutions are 1-d in
+    the public checkpoints."""
 
     def __init__(self, channels: int, head_channels: int, new_order: bool) -> None:
         super().__init__()
@@ -138,16 +136,28 @@ class AttentionBlock(nn.Module):
     def forward(self, x: Tensor, embedding: Embedding) -> Tensor:
         """`[B, C, H, W]` -> the same; the noise level plays no part."""
         batch, channels, height, width = x.shape
-        flat = x.flatten(2)
-        qkv = self.qkv(self.norm(flat))
+        qkv = _pointwise(self.qkv, self.norm(x)).permute(0, 2, 3, 1).flatten(1, 2)
         if self.new_order:
-            parts = qkv.view(batch, 3, self.heads, -1, height * width).transpose(1, 2)
+            parts = qkv.view(batch, -1, 3, self.heads, channels // self.heads).transpose(2, 3)
         else:  # the public checkpoints': channels are (head, q|k|v, channel of the head)
-            parts = qkv.view(batch, self.heads, 3, -1, height * width)
-        query, key, value = parts.transpose(-1, -2).unbind(2)
-        h = F.scaled_dot_product_attention(query, key, value)
-        h = self.proj_out(h.transpose(-1, -2).reshape(batch, channels, -1))
-        return x + h.view(batch, channels, height, width)
+            parts = qkv.view(batch, -1, self.heads, 3, channels // self.heads)
+        in_float32 = x.device.type == "cpu" and torch.is_grad_enabled()
+        if in_float32:  # a backward pass in bfloat16 takes PyTorch nine times as long
+            parts = parts.float()
+        query, key, value = parts.transpose(1, 2).unbind(3)
+        with full_precision(x) if in_float32 else nullcontext():
+            h = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
+        h = h.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+        return _pointwise(self.proj_out, h.to(x.dtype)).add_(x)
+
+
+def _pointwise(layer: nn.Module, x: Tensor) -> Tensor:
+    """A `Conv1d` of kernel 1 over the pixels of `[B, C, H, W]`, which needs no other layout."""
+    if isinstance(layer, nn.Conv1d):
+        return F.conv2d(x, layer.weight[..., None], layer.bias)
+    if isinstance(layer, Folded):
+        return F.conv2d(x, layer.folded()[..., None], layer.bias)
+    return layer(x.flatten(2)).view(x.shape[0], -1, *x.shape[2:])
 
 
 class Stage(nn.Sequential):
@@ -237,11 +247,22 @@ class AdmUNet(nn.Module):
 
         Returns:
             `[B, out_channels, H, W]`.
+
+        Raises:
+            UserError: H or W cannot be halved so often.
         """
         height, width = x.shape[-2:]
-        sizes = [(height >> n, width >> n) for n in range(len(self.config.channel_mult))]
+        halvings = len(self.config.channel_mult) - 1
+        if height % 2**halvings or width % 2**halvings:
+            raise UserError(
+                f"an image of {width}x{height} pixels cannot be halved {halvings} times",
+                f"a network for {self.config.image_size}x{self.config.image_size} pixels",
+                f"give it images whose sides are multiples of {2**halvings}",
+            )
+        sizes = [(height >> n, width >> n) for n in range(halvings + 1)]
+        one_by_one = not self.training and x.device.type == "cpu"
         with full_precision(x):
-            embedding = embed(time, self.time_embed, self.config.model_channels, sizes)
+            embedding = embed(time, self.time_embed, self.config.model_channels, sizes, one_by_one)
 
         def run(layer: nn.Module, h: Tensor) -> Tensor:
             if not isinstance(layer, ResBlock | AttentionBlock):
@@ -260,4 +281,27 @@ class AdmUNet(nn.Module):
         for stage in self.output_blocks:
             h = torch.cat([h, skips.pop()], dim=1)
             h = stage(h, run)
-        return self.out[2](_silu(self.out[0](h)))
+        return self.out[2](self.out[0](h, silu=True))
+
+
+def ready(
+    network: nn.Module,
+    device: str = "cpu",
+    kernels: Kernels = "fused",
+    compiled: CompileMode | None = None,
+) -> nn.Module:
+    """The network on its device, in the layout that its convolutions like best.
+
+    Args:
+        network: an AdmUNet, with an adapter or without; changed in place.
+        device: where it runs.
+        kernels: 'fused' or 'torch': see `norm`.
+        compiled: a mode of torch.compile, or None; what cannot be compiled runs as it is.
+    """
+    for module in network.modules():
+        if isinstance(module, Norm):
+            module.fused = kernels == "fused"
+    if compiled is not None:
+        torch._dynamo.config.suppress_errors = True  # a warning says what is not compiled
+        network.compile(mode=compiled)
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -139,6 +139,12 @@ def check_shapes(config: AdmConfig, shapes: Mapping[str, tuple[int, ...]], where
     """
     wanted = _shapes(config)
     fault = ""
+    if conditional := [name for name in shapes if name.startswith("label_emb.")]:
+        raise UserError(
+            f"the checkpoint is of a class-conditional network: it has `{conditional[0]}`",
+            where,
+            "take the unconditional network; classes are not supported",
+        )
     for name, shape in wanted.items():
         if name not in shapes:
             fault = f"`{name}` {list(shape)} is missing"
@@ -183,11 +189,31 @@ def _likely(shapes: Mapping[str, tuple[int, ...]]) -> str:
 
 
 def filled(config: AdmConfig, weights: dict[str, Tensor], path: Path) -> AdmUNet:
-    """The network holding these very tensors."""
+    """The network holding these very tensors.
+
+    Raises:
+        UserError: they do not fit, or are not all finite.
+    """
     check_shapes(config, {name: tuple(w.shape) for name, w in weights.items()}, str(path))
+    refuse_nan(weights, path)
     unet = empty(config)
     unet.load_state_dict(weights, assign=True)
     return unet.eval()
+
+
+def refuse_nan(weights: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse weights that are not all numbers.
+
+    Raises:
+        UserError: naming the first such tensor.
+    """
+    for name, weight in weights.items():
+        if not weight.isfinite().all():
+            raise UserError(
+                f"the weights hold NaN or infinity, in `{name}` first",
+                str(path),
+                "fetch the file again, or train anew at a lower `lr`",
+            )
 
 
 def _header(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from radpipe.errors import UserError
+from radpipe.models.checkpoints import refuse_nan
 from radpipe.models.ffc import FourierConvNorm, FourierResidualBlock
 
 
@@ -50,11 +51,21 @@ def to_unit(image: Tensor) -> Tensor:
     return (image + 1) / 2
 
 
-def network_input(known: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:
+def network_input(known: Tensor, hole: Tensor, multiple: int) -> tuple[Tensor, Tensor]:
     """Image in [0, 1] whose hole is 0 `[B, 3, H, W]`, and the hole as float `[B, 1, H, W]`: LaMa's
-    own convention.
+    own convention; both with sides that are multiples of `multiple`.
+
+    Raises:
+        UserError: a side is too short to be reflected, here or at the lowest resolution.
     """
-    return to_unit(known).masked_fill(hole, 0.0), hole.to(known.dtype)
+    height, width = known.shape[-2:]
+    if min(height, width) <= multiple:
+        raise UserError(
+            f"LaMa cannot fill an image of {width}x{height} pixels",
+            do=f"give it images of at least {multiple + 1} pixels a side",
+        )
+    image = to_unit(known).masked_fill(hole, 0.0)
+    return padded(image, multiple), padded(hole.to(known.dtype), multiple)
 
 
 def padded(image: Tensor, multiple: int) -> Tensor:
@@ -97,8 +108,7 @@ class LamaGenerator(nn.Module):
 
         H and W of any size: they are padded to a multiple of 2**downsamplings and cropped back.
         """
-        image, mask = network_input(known, hole)
-        x = padded(torch.cat([image, mask], dim=1), 2**self.config.downsamplings)
+        x = torch.cat(network_input(known, hole, 2**self.config.downsamplings), dim=1)
         pair: tuple[Tensor, Tensor | None] = self.stem((x, None))
         for layer in [*self.down, *self.blocks]:
             pair = layer(pair)
@@ -159,8 +169,7 @@ class TorchScriptLama(nn.Module):
 
     def forward(self, known: Tensor, hole: Tensor) -> Tensor:
         """Whole predicted image `[B, 3, H, W]` in [-1, 1]."""
-        image, mask = network_input(known, hole)
-        unit = self.graph(padded(image, self.multiple), padded(mask, self.multiple))
+        unit = self.graph(*network_input(known, hole, self.multiple))
         return unit[..., : known.shape[-2], : known.shape[-1]].clamp(0, 1) * 2 - 1
 
 
@@ -185,6 +194,7 @@ def _load_safetensors(path: Path) -> LamaGenerator:
             raise ValueError(f"it holds a network of kind {kind!r}")
         generator = LamaGenerator(LamaConfig(**sizes))
         generator.load_state_dict(tensors)
+        refuse_nan(tensors, path)
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise UserError(
             f"This is not a checkpoint of radpipe's LaMa generator: {error}",

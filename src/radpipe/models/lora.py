@@ -28,7 +28,7 @@ from radpipe.errors import UserError
 from radpipe.files import atomic, write_json
 from radpipe.models.adm import AdmUNet
 from radpipe.models.adm_config import AdmConfig
-from radpipe.models.checkpoints import new_unet
+from radpipe.models.checkpoints import new_unet, refuse_nan
 from radpipe.torchvision_compat import ensure_torchvision
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def load_adapter(unet: AdmUNet, folder: Path, merge: bool = True) -> nn.Module:
         if not (folder / name).is_file():
             raise UserError(f"the adapter has no {name}", str(folder), "run its training again")
     ensure_torchvision()
-    from peft import LoraConfig, PeftModel
+    from peft import LoraConfig, PeftModel, get_peft_model_state_dict
 
     try:
         config = LoraConfig.from_pretrained(str(folder))
@@ -198,6 +198,7 @@ def load_adapter(unet: AdmUNet, folder: Path, merge: bool = True) -> nn.Module:
             str(folder),
             "give the base network that it was trained on",
         ) from None
+    refuse_nan(get_peft_model_state_dict(model), folder / WEIGHTS)
     model.eval()
     if not merge:
         return model
@@ -206,14 +207,12 @@ def load_adapter(unet: AdmUNet, folder: Path, merge: bool = True) -> nn.Module:
 
 
 def _register(config: LoraConfig, architecture: AdmConfig) -> None:
-    """Have PEFT use our two layers."""
-    from peft.tuners.lora.layer import Conv1d
-
-    from radpipe.models.lora_layers import FoldedConv2d, FusedQkv
+    """Have PEFT use our layers."""
+    from radpipe.models.lora_layers import FoldedConv1d, FoldedConv2d, FusedQkv
 
     def one_dimensional(target: nn.Conv1d, name: str, **kwargs: Any) -> nn.Module:
         if kwargs["target_name"].endswith("qkv"):
             return FusedQkv(target, name, architecture, **kwargs)
-        return Conv1d(target, name, **kwargs)
+        return FoldedConv1d(target, name, **kwargs)
 
     config._register_custom_module({nn.Conv1d: one_dimensional, nn.Conv2d: FoldedConv2d})  # type: ignore[dict-item]

@@ -40,16 +40,21 @@ class FoldedConv2d(Conv2d):
         if base.out_channels > limit or not unmerged(self):
             result: Tensor = super().forward(x, *args, **kwargs)
             return result
-        with full_precision(x):
-            a: Any = self.lora_A[ADAPTER].weight
-            b: Any = self.lora_B[ADAPTER].weight
-            delta = (self.scaling[ADAPTER] * b.flatten(1)) @ a.flatten(1)
-            weight = base.weight + delta.view_as(base.weight)
-        folded: Tensor = base._conv_forward(x, weight, base.bias)
-        return folded
+        convolved: Tensor = base._conv_forward(x, folded(self), base.bias)
+        return convolved
 
 
-class FusedQkv(Conv1d):
+class FoldedConv1d(Conv1d):
+    """PEFT's adapted convolution of kernel 1; see `folded`."""
+
+    def folded(self) -> Tensor:
+        """The layer's weight, adapter included, `[C_out, C, 1]`."""
+        base: Any = self.get_base_layer()
+        weight: Tensor = folded(self) if unmerged(self) else base.weight
+        return weight
+
+
+class FusedQkv(FoldedConv1d):
     """Three adapters, for q, k and v, in one: rank 3 r with B restricted to three blocks.
 
     Rows of B that make q see the first r rows of A only, those of k the next r, those of v the
@@ -71,10 +76,15 @@ class FusedQkv(Conv1d):
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """`[B, C, N]` -> `[B, 3 C, N]`."""
-        if not unmerged(self):
-            result: Tensor = super().forward(x, *args, **kwargs)
-            return result
-        up = self.scaling[ADAPTER] * self.blocks * self.lora_B[ADAPTER].weight
-        base: Any = self.get_base_layer()
-        adapted: Tensor = base(x) + F.conv1d(self.lora_A[ADAPTER](x), up)
-        return adapted
+        return F.conv1d(x, self.folded(), self.bias)
+
+
+def folded(layer: Any) -> Tensor:
+    """weight + alpha / rank B A, in float32, with the shape of the layer's weight."""
+    a, b = layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
+    if isinstance(layer, FusedQkv):
+        b = b * layer.blocks
+    weight: Tensor = layer.get_base_layer().weight
+    with full_precision(weight):
+        delta = (layer.scaling[ADAPTER] * b.flatten(1)) @ a.flatten(1)
+        return weight + delta.view_as(weight)

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from radpipe.models.modulation import modulate, modulate_low_rank
+from radpipe.models.modulation import Modulation
 
 Size = tuple[int, int]
 
@@ -104,42 +104,40 @@ def sinusoidal(time: Tensor, channels: int) -> Tensor:
 class Embedding(Protocol):
     """SiLU(time embedding) of one forward pass, ready for every block."""
 
-    def modulate(self, h: Tensor, projection: nn.Module) -> Tensor:
-        """h (1 + scale) + shift with (scale, shift) = projection of the embedding.
+    def modulation(self, projection: nn.Module, size: Size) -> Modulation:
+        """(scale, shift) = projection of the embedding.
 
         Args:
-            h: normalised features `[B, C, H, W]`; overwritten where gradients are off.
             projection: linear map to 2 C channels, on the last axis.
+            size: of the features, (H, W).
         """
         ...
 
 
 @dataclass(frozen=True)
-class ScalarEmbedding:
-    """One vector per image: `active` `[B, D]`."""
+class VectorEmbedding:
+    """K vectors per image.
 
-    active: Tensor
+    Every entry of `active` goes through the layers as a batch of its own, since a larger matrix
+    product may round differently: all images' first vector, their second, ..., so that each level
+    gets the very numbers that it would alone; or, in sampling, one time after the other, so that
+    they do not depend on the batch either.
 
-    def modulate(self, h: Tensor, projection: nn.Module) -> Tensor:
-        scale, shift = projection(self.active)[:, :, None, None].chunk(2, dim=1)
-        return modulate(h, scale, shift)
-
-
-@dataclass(frozen=True)
-class LevelEmbedding:
-    """K vectors per image: `active`: K times `[B, D]`; `weights`: size -> `[B, K, H, W]`.
-
-    Each level goes through the layers as a batch of its own, so that it gets the very numbers
-    that the scalar embedding would (a larger matrix product may round differently).
+    Attributes:
+        active: `[M, D]` each.
+        index: `[B, K]`, the vectors of every image among all of them.
+        weights: size -> `[B, K, H, W]`; None for one vector per image.
     """
 
     active: Sequence[Tensor]
-    weights: Mapping[Size, Tensor]
+    index: Tensor
+    weights: Mapping[Size, Tensor] | None
 
-    def modulate(self, h: Tensor, projection: nn.Module) -> Tensor:
-        projected = torch.stack([projection(level) for level in self.active], 1)
+    def modulation(self, projection: nn.Module, size: Size) -> Modulation:
+        projected = torch.cat([projection(part) for part in self.active])[self.index]
+        weights = None if self.weights is None else self.weights[size]
         scale, shift = projected.chunk(2, dim=-1)
-        return modulate_low_rank(h, scale, shift, self.weights[h.shape[-2], h.shape[-1]])
+        return Modulation(scale, shift, weights)
 
 
 @dataclass(frozen=True)
@@ -148,10 +146,9 @@ class DenseEmbedding:
 
     active: Mapping[Size, Tensor]
 
-    def modulate(self, h: Tensor, projection: nn.Module) -> Tensor:
-        projected = projection(self.active[h.shape[-2], h.shape[-1]]).permute(0, 3, 1, 2)
-        scale, shift = projected.chunk(2, dim=1)
-        return modulate(h, scale, shift)
+    def modulation(self, projection: nn.Module, size: Size) -> Modulation:
+        projected = projection(self.active[size]).permute(0, 3, 1, 2)
+        return Modulation(*projected.chunk(2, dim=1))
 
 
 def embed(
@@ -159,6 +156,7 @@ def embed(
     mlp: Callable[[Tensor], Tensor],
     channels: int,
     sizes: Sequence[Size],
+    one_by_one: bool,
 ) -> Embedding:
     """Run the time MLP and resize its result once for each resolution of the network.
 
@@ -167,22 +165,32 @@ def embed(
         mlp: ADM's time MLP, `[..., channels]` -> `[..., D]`.
         channels: features of the sinusoidal embedding.
         sizes: feature sizes of the network, the input's first.
+        one_by_one: see `VectorEmbedding`; for few different times in a batch.
 
     Raises:
         ValueError: when the map's size is not the input's.
     """
-    if isinstance(time, Tensor):
-        return ScalarEmbedding(F.silu(mlp(sinusoidal(time, channels))))
-    if time.size != sizes[0]:
-        raise ValueError(f"the time map is {time.size}, the image {sizes[0]}")
-    if time.weights is not None:
-        levels = [F.silu(mlp(sinusoidal(level, channels))) for level in time.times.unbind(1)]
+
+    def active(times: Tensor) -> Tensor:
+        return F.silu(mlp(sinusoidal(times, channels)))
+
+    weights = None
+    if isinstance(time, TimeMap):
+        if time.size != sizes[0]:
+            raise ValueError(f"the time map is {time.size}, the image {sizes[0]}")
+        if time.weights is None:
+            maps = _pyramid(active(time.times[:, 0]).permute(0, 3, 1, 2), sizes)
+            return DenseEmbedding({size: level.permute(0, 2, 3, 1) for size, level in maps.items()})
         # In float64, so that 0 and 1 stay what they are where all neighbours agree.
-        weights = _pyramid(time.weights.double(), sizes)
-        return LevelEmbedding(levels, {size: w.float() for size, w in weights.items()})
-    active = F.silu(mlp(sinusoidal(time.times[:, 0], channels)))
-    maps = _pyramid(active.permute(0, 3, 1, 2), sizes)
-    return DenseEmbedding({size: level.permute(0, 2, 3, 1) for size, level in maps.items()})
+        pyramid = _pyramid(time.weights.double(), sizes)
+        weights = {size: level.float() for size, level in pyramid.items()}
+    times = time[:, None] if isinstance(time, Tensor) else time.times
+    if one_by_one:
+        values, index = times.unique(return_inverse=True)
+        return VectorEmbedding([active(value[None]) for value in values], index, weights)
+    batch, levels = times.shape
+    index = torch.arange(times.numel(), device=times.device).view(levels, batch).T
+    return VectorEmbedding([active(level) for level in times.unbind(1)], index, weights)
 
 
 def _pyramid(x: Tensor, sizes: Sequence[Size]) -> dict[Size, Tensor]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from radpipe.models.denoiser import Mode
+    from radpipe.settings import Resources
 
 NETWORKS = ("base", "rad", "lama")  # the stages that make them
 
@@ -34,14 +35,14 @@ def build(job: Job, method: str, precision: str) -> Inpainter:
     """
     folders = {stage: folder for stage in NETWORKS for folder in job.folders(stage)}
     settings = job.section(f"inpainters.{method}", inpainters.load(method).Settings)
-    return inpainter(method, settings, folders, resolve_device(job.resources.device), precision)
+    return inpainter(method, settings, folders, job.resources, precision)
 
 
 def inpainter(
     method: str,
     settings: Section,
     folders: Mapping[str, Folder],
-    device: str,
+    resources: Resources,
     precision: str,
 ) -> Inpainter:
     """An inpainter on its device.
@@ -50,24 +51,25 @@ def inpainter(
         method: a file of inpainters/.
         settings: its own settings.
         folders: results by stage: what `requires` names, and `base` for RAD.
-        device: where its network runs.
+        resources: where its network runs, and how.
         precision: of an ADM network: fp32 or bf16.
     """
     kind, schedule = inpainters.load(method), TwoPhaseSchedule()
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
-    return kind(settings, network(kind.requires, folders, schedule, device, dtype), schedule)
+    return kind(settings, network(kind.requires, folders, schedule, resources, dtype), schedule)
 
 
 def network(
     requires: str | None,
     folders: Mapping[str, Folder],
     schedule: TwoPhaseSchedule,
-    device: str,
+    resources: Resources,
     dtype: torch.dtype,
 ) -> Any | None:
     """The model that an inpainter asks for."""
     if requires is None:
         return None
+    device = resolve_device(resources.device)
     if requires == "lama":
         return models.lama.load_generator(folders["lama"].file("generator.weights"), device)
     mode: Mode = "scalar"
@@ -77,7 +79,8 @@ def network(
         unet = adapted(base, _adapter(folders["rad"]))
     else:
         unet = models.checkpoints.load_unet(base)
-    unet = unet.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    models.native.keep_freed_memory()
+    unet = models.adm.ready(unet, device, resources.kernels, resources.compile)
     return models.denoiser.AdmDenoiser(unet.eval().requires_grad_(False), schedule, mode, dtype)
 
 

@@ -59,7 +59,8 @@ def _train(job: Job) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         unet = models.adm.AdmUNet(architecture(job))
-    unet = unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    use = job.resources
+    models.adm.ready(unet, kernels=use.kernels, compiled=use.compile)
     schedule = TwoPhaseSchedule()
     objective = training.diffusion.DiffusionObjective(
         unet, schedule, settings.vlb_weight, "all", training.diffusion.scalar_time

@@ -84,7 +84,8 @@ def _train(job: Job) -> None:
     seed = image_seed(job.settings["seed"], "rad", job.wildcards["dataset"])
     base = models.checkpoints.load_unet(job.folder("base").file("model.safetensors"))
     model = models.lora.rad_network(base, settings.adapt, settings.rank, settings.alpha, seed)
-    model = model.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    use = job.resources
+    model = models.adm.ready(model.train(), kernels=use.kernels, compiled=use.compile)
     found = models.lora.parameter_report(model)
     log.info("%s", found)
     schedule = TwoPhaseSchedule()

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from radpipe.diffusion.noise import image_seed
 from radpipe.errors import UserError
 from radpipe.files import atomic
+from radpipe.models.native import keep_freed_memory
 from radpipe.progress import bar
 from radpipe.settings import Optimisation
 from radpipe.training.averages import Average, learning_rate, trained
@@ -99,7 +100,7 @@ class Trainer:
                 list(trained(network).values()),
                 lr=settings.lr,
                 weight_decay=settings.weight_decay,
-                fused=accelerator.device.type == "cuda",
+                fused=True,
             )
             network.to(accelerator.device)
             self.averages[name] = Average.of(network, settings.ema)
@@ -112,6 +113,7 @@ class Trainer:
 
     def train(self, what: str, stop_at: int | None = None) -> pd.DataFrame:
         """Train to the end, or to a step (tests); returns the loss curve."""
+        keep_freed_memory()
         self._load()
         begun = self.state.step
         main = self.accelerator.is_main_process
