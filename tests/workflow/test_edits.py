@@ -45,7 +45,7 @@ EDITS: list[Edit] = [
      {"sample": 1, "evaluate": 1, "timing": 1}, TIMING, SCHEDULE),
     ("run.methods", ["rad", "telea"], {}, MAIN, SCHEDULE),  # nothing is timed again
     ("run.masks", ["box", "wide"], {"holes": 1, "sample": 3, "evaluate": 4}, MAIN, CURVES),
-    ("evaluation.metrics", [*METRICS, "psnr_hole"], {"evaluate": 4}, MAIN, CURVES),
+    ("evaluation.metrics", [*METRICS, "fd_vgg16_truth"], {"evaluate": 4}, MAIN, CURVES),
     ("resources.sample_batch", 3, {}, NONE, MAIN),
     ("seed", 1,
      {"data": 1, "bank": 2, "holes": 1, "base": 1, "rad": 1, "reference": 1, "sample": 3,
