@@ -20,7 +20,7 @@ import tiny
 
 NOTHING = "Nothing to be done"
 UP_TO_DATE = "Data and pipelines are up to date."
-STAGE_FOLDERS = ("data", "masks", "checkpoints", "samples", "metrics")
+STAGE_FOLDERS = ("data", "masks", "checkpoints", "samples", "metrics", "timing")
 
 
 def git(folder: Path, *arguments: str) -> str:
