@@ -33,10 +33,12 @@ def slice_file(pipeline: Pipeline, target: Target) -> Path:
     return path
 
 
-def stale(pipeline: Pipeline, targets: list[Target]) -> Iterator[str]:
-    """Why results that are here are not those of the settings and the code, a line each."""
+def prepare(pipeline: Pipeline, targets: list[Target]) -> Iterator[str]:
+    """Write the slices of all that some targets stand on, before Snakemake looks what is there;
+    say why results that are here are not those of the settings and the code, a line each."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for target in pipeline.walk(targets):
+        slice_file(pipeline, target)
         found = Receipt.read(Path(target.receipt))
         if found is not None and found.digest != pipeline.digest(target):
             for change in changes(found.slice, pipeline.slice(target)):

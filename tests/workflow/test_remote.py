@@ -95,7 +95,8 @@ def test_prune_lists_and_removes_what_a_removed_method_left(repository: Path) ->
     tiny.edit(repository, run__methods=["rad", "telea"])
     listed = tiny.run(repository, "radpipe", "prune").stdout.splitlines()
     own = [line for line in listed if line.startswith("results/")]
-    folders = ("results/samples/emoji/repaint/", "results/metrics/emoji/repaint/")
+    kinds = ("samples", "metrics", "timing")
+    folders = tuple(f"results/{kind}/emoji/repaint/" for kind in kinds)
     assert own
     assert all(line.startswith(folders) for line in own)
     assert all((repository / line).is_file() for line in own)

@@ -8,7 +8,7 @@ from radpipe.errors import UserError
 from radpipe.files import require_writable
 from radpipe.locks import remove_leftovers
 from radpipe.pipeline import FOLDERS, STAGES, Pipeline
-from radpipe.slices import slice_file, stale
+from radpipe.slices import prepare, slice_file
 
 try:
     SETTINGS = radpipe_params.read(Path("params.yaml"))
@@ -167,7 +167,7 @@ if workflow.is_main_process:
 
 # results that are here and not of these settings or this code: why, in words
 if workflow.is_main_process:
-    for line in stale(PIPELINE, PIPELINE.report_targets()):
+    for line in prepare(PIPELINE, PIPELINE.report_targets()):
         print(f"radpipe: changed since results were made: {line}", file=sys.stderr)
 
 
