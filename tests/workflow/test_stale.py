@@ -42,7 +42,7 @@ def test_an_edited_setting_makes_the_table_stale_and_taking_it_back_does_not(clo
 
 
 def test_a_changed_formula_makes_the_table_stale(clone: Path) -> None:
-    module = clone / "src/radpipe/evaluation/kernels.py"
+    module = clone / "src/radpipe/evaluation/metrics/kernel.py"
     text = module.read_text()
     assert "** 3" in text
     module.write_text(text.replace("** 3", "** 2"))
