@@ -14,13 +14,12 @@ from versioned import dvc, git
 TABLE = "results/tables/main.csv"
 
 
-@pytest.fixture(params=["pulled", "not pulled"])
-def clone(request: pytest.FixtureRequest, finished, tmp_path: Path) -> Path:
+@pytest.fixture
+def clone(finished, tmp_path: Path) -> Path:
     """A fresh clone, its results fetched or not."""
     folder = tmp_path / "clone"
     git(tmp_path, "clone", "-q", str(finished.folder), str(folder))
-    if request.param == "pulled":
-        dvc(folder, "pull")
+    dvc(folder, "pull")
     return folder
 
 
@@ -49,22 +48,6 @@ def test_a_changed_formula_makes_the_table_stale(clone: Path) -> None:
     assert versioned.planned(clone, TABLE)["evaluate"] == 4
     module.write_text(text)
     assert versioned.planned(clone, TABLE) == {}
-
-
-def test_dvc_makes_a_stale_table_anew(finished, tmp_path: Path) -> None:
-    """`dvc repro` after an edit in a clone, and what `make demo` does in one without results."""
-    for name, commands in (
-        ("repro", [("dvc", "pull", "-q"), ("dvc", "repro")]),
-        ("demo", [("radpipe", "pull"), ("snakemake", "--cores", "2", "demo")]),
-    ):
-        folder = tmp_path / name
-        git(tmp_path, "clone", "-q", str(finished.folder), str(folder))
-        before = (folder / TABLE).read_text()
-        tiny.edit(folder, inpainters__rad__steps=2)
-        for command in commands:
-            tiny.run(folder, *command)
-        assert (folder / TABLE).read_text() != before, name
-        assert versioned.planned(folder, TABLE) == {}
 
 
 def test_time_stamps_of_slices_say_whether_a_result_is_of_them(repository: Path) -> None:
