@@ -1,4 +1,4 @@
-"""A table of other settings is never shown as good, with and without results, by either engine."""
+"""A table of other settings is never shown as good: Snakemake, in a clone whose files were fetched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TABLE = "results/tables/main.csv"
 
 @pytest.fixture
 def clone(finished, tmp_path: Path) -> Path:
-    """A fresh clone, its results fetched or not."""
+    """A fresh clone, its results fetched."""
     folder = tmp_path / "clone"
     git(tmp_path, "clone", "-q", str(finished.folder), str(folder))
     dvc(folder, "pull")
@@ -24,7 +24,7 @@ def clone(finished, tmp_path: Path) -> Path:
 
 
 def test_an_edited_setting_makes_the_table_stale_and_taking_it_back_does_not(clone: Path) -> None:
-    """Snakemake, whose records are there or not."""
+    """And nothing is left to run once the edit is taken back."""
     settings = (clone / "params.yaml").read_bytes()
     assert versioned.planned(clone, TABLE) == {}
     assert "changed since" not in tiny.snakemake(clone, "-n", TABLE).stderr
