@@ -1,4 +1,4 @@
-"""A table of other settings is never shown as good: Snakemake, in a clone whose files were fetched."""
+"""A table of other settings is never shown as good, in a clone whose files were fetched."""
 
 from __future__ import annotations
 
