@@ -2,8 +2,9 @@
 
 Snakemake's rules have one input that says what a job may see: the file `.radpipe/slices/<stage>/
 <digest>.json`, a name that changes with the slice. Its time stamp says whether the result here is
-of this slice, so that a result of other settings or other code is seen as stale also where
-Snakemake has no record of it: in a clone whose results were not fetched.
+of another slice, so that a result of other settings or other code is seen as stale also where
+Snakemake has no record of it: in a clone whose results were not fetched. A result that is not here
+makes nothing stale: the slice of what stands on it contains its own.
 """
 
 from __future__ import annotations
@@ -23,13 +24,19 @@ LONG_AGO = 1  # seconds of 1970: older than any result
 MOST = 12  # lines of `stale`
 
 
+def outdated(pipeline: Pipeline, target: Target) -> Receipt | None:
+    """The receipt of a result that is here and of another slice; None: there is no such result."""
+    found = Receipt.read(Path(target.receipt))
+    return None if found is None or found.digest == pipeline.digest(target) else found
+
+
 def slice_file(pipeline: Pipeline, target: Target) -> Path:
-    """The file of a target's slice, written if need be; new where the result here is not of it."""
+    """The file of a target's slice, written if need be; new where the result here is of another."""
     path = FOLDER / target.stage.name / f"{pipeline.digest(target)}.json"
     if not path.is_file():
         write_text(path, canonical(pipeline.slice(target)))
-    current = pipeline.current(target, Path())
-    os.utime(path, (LONG_AGO, LONG_AGO) if current else None)  # None: now, after any result
+    stale = outdated(pipeline, target)
+    os.utime(path, None if stale else (LONG_AGO, LONG_AGO))  # None: now, after any result
     return path
 
 
@@ -39,8 +46,7 @@ def prepare(pipeline: Pipeline, targets: list[Target]) -> Iterator[str]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for target in pipeline.walk(targets):
         slice_file(pipeline, target)
-        found = Receipt.read(Path(target.receipt))
-        if found is not None and found.digest != pipeline.digest(target):
+        if found := outdated(pipeline, target):
             for change in changes(found.slice, pipeline.slice(target)):
                 counts[change][target.stage.name] += 1
     for change, stages in list(counts.items())[:MOST]:

@@ -15,7 +15,7 @@ import yaml
 import tiny
 import versioned
 from radpipe.params import parse
-from radpipe.pipeline import Pipeline
+from radpipe.pipeline import STAGES, Pipeline
 from radpipe.receipts import canonical
 from radpipe.settings import Settings, flatten, put
 
@@ -143,6 +143,27 @@ def test_the_rule_graph_has_the_edges_of_the_slices(tmp_path: Path) -> None:
     own = parse(yaml.safe_load((folder / "params.yaml").read_text()))
     assert found == edges(Pipeline(own))
     assert found.total() > 100
+
+
+def test_jobs_were_given_what_their_slices_stand_on(finished) -> None:
+    """The inputs in Snakemake's records of a real run against the slices in the receipts."""
+    records = [p for p in (finished.folder / ".snakemake/metadata").rglob("*") if p.is_file()]
+    checked = 0
+    for record in map(json.loads, map(Path.read_text, records)):
+        if record.get("rule") not in STAGES:
+            continue
+        (path,) = [name for name in record["input"] if name.startswith(".radpipe/slices/")]
+        own = json.loads((finished.folder / path).read_text())
+        upstream = own["upstream"].values()
+        files = [
+            f"{entry['folder']}/{name}".format(**entry["wildcards"])
+            for entry in upstream
+            for name in STAGES[entry["stage"]].files
+        ]
+        expected = [path, *(entry["receipt"] for entry in upstream), *files]
+        assert sorted(record["input"]) == sorted(expected)
+        checked += 1
+    assert checked > 28
 
 
 def test_commands_are_short_at_the_papers_scale_and_with_many_methods(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A table of other settings is never shown as good, in a clone whose files were fetched."""
+"""A table of other settings is never shown as good, with and without results, by either engine."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from versioned import dvc, git
 TABLE = "results/tables/main.csv"
 
 
-@pytest.fixture
-def clone(finished, tmp_path: Path) -> Path:
-    """A fresh clone, its results fetched."""
+@pytest.fixture(params=["pulled", "not pulled"])
+def clone(request: pytest.FixtureRequest, finished, tmp_path: Path) -> Path:
+    """A fresh clone, its results fetched or not."""
     folder = tmp_path / "clone"
     git(tmp_path, "clone", "-q", str(finished.folder), str(folder))
-    dvc(folder, "pull")
+    if request.param == "pulled":
+        dvc(folder, "pull")
     return folder
 
 
 def test_an_edited_setting_makes_the_table_stale_and_taking_it_back_does_not(clone: Path) -> None:
-    """And nothing is left to run once the edit is taken back."""
+    """Snakemake, whose records are there or not."""
     settings = (clone / "params.yaml").read_bytes()
     assert versioned.planned(clone, TABLE) == {}
     assert "changed since" not in tiny.snakemake(clone, "-n", TABLE).stderr
@@ -48,6 +49,22 @@ def test_a_changed_formula_makes_the_table_stale(clone: Path) -> None:
     assert versioned.planned(clone, TABLE)["evaluate"] == 4
     module.write_text(text)
     assert versioned.planned(clone, TABLE) == {}
+
+
+def test_dvc_makes_a_stale_table_anew(finished, tmp_path: Path) -> None:
+    """`dvc repro` after an edit in a clone, and what `make demo` does in one without results."""
+    for name, commands in (
+        ("repro", [("dvc", "pull", "-q"), ("dvc", "repro")]),
+        ("demo", [("radpipe", "pull"), ("snakemake", "--cores", "2", "demo")]),
+    ):
+        folder = tmp_path / name
+        git(tmp_path, "clone", "-q", str(finished.folder), str(folder))
+        before = (folder / TABLE).read_text()
+        tiny.edit(folder, inpainters__rad__steps=2)
+        for command in commands:
+            tiny.run(folder, *command)
+        assert (folder / TABLE).read_text() != before, name
+        assert versioned.planned(folder, TABLE) == {}
 
 
 def test_time_stamps_of_slices_say_whether_a_result_is_of_them(repository: Path) -> None:

@@ -47,8 +47,7 @@ use rule job as evaluate with:
 use rule job as timing with:
     input:
         slice=slice_of("timing"),
-        data="results/data/{dataset}/receipt.json",
-        networks=receipts("timing"),
+        receipts=receipts("timing"),  # data, the holes that it fills, networks
         files=ancient(files_of("timing")),
     output:
         receipt="results/timing/{dataset}/{method}/receipt.json",

@@ -4,9 +4,7 @@
 use rule job as sample with:
     input:
         slice=slice_of("sample"),
-        data="results/data/{dataset}/receipt.json",
-        holes="results/masks/{dataset}/{mask}/receipt.json",
-        networks=receipts("sample"),  # RAD: base and adapter; LaMa: its own; Telea: none
+        receipts=receipts("sample"),  # data, holes; RAD: base and adapter; LaMa: its own
         files=ancient(files_of("sample")),
     output:
         receipt="results/samples/{dataset}/{method}/{mask}/{shard}.json",
