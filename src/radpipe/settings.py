@@ -51,7 +51,6 @@ class Model(Section):
             channel_mult=self.channel_mult,
             attention_resolutions=tuple(size // side for side in self.attention),
             num_head_channels=self.head_channels,
-            resblock_updown=True,
             dropout=self.dropout,
         )
 

@@ -101,16 +101,6 @@ def test_images_of_a_batch_do_not_mix(small_net, batch):
             torch.testing.assert_close(alone, together[one], rtol=1e-5, atol=1e-5)
 
 
-def test_gradients_under_checkpointing(small_net, batch):
-    x, hole, times = batch
-    for time in (TimeMap.binary(hole, times, KNOWN), dense_of(hole, times)):
-        small_net.checkpointing = False
-        _, reference = outputs_and_gradients(small_net, x, time)
-        small_net.checkpointing = True
-        _, gradients = outputs_and_gradients(small_net, x, time)
-        assert all(torch.equal(gradients[k], reference[k]) for k in reference)
-
-
 def modulation(layout, dtype=torch.float32, shape=(2, 6, 5, 7), levels=2):
     generator = torch.Generator().manual_seed(0)
 

@@ -49,7 +49,9 @@ class FoldedConv1d(Conv1d):
 
     def folded(self) -> Tensor:
         """The layer's weight, adapter included, `[C_out, C, 1]`."""
-        return folded(self) if unmerged(self) else self.get_base_layer().weight
+        base: Any = self.get_base_layer()
+        weight: Tensor = base.weight
+        return folded(self) if unmerged(self) else weight
 
 
 class FusedQkv(FoldedConv1d):

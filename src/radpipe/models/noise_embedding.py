@@ -135,8 +135,8 @@ class VectorEmbedding:
 
     def modulation(self, projection: nn.Module, size: Size) -> Modulation:
         projected = torch.cat([projection(part) for part in self.active])[self.index]
-        weights = None if self.weights is None else self.weights[size]
-        return Modulation(*projected.chunk(2, dim=-1), weights)
+        scale, shift = projected.chunk(2, dim=-1)
+        return Modulation(scale, shift, None if self.weights is None else self.weights[size])
 
 
 @dataclass(frozen=True)
