@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from radpipe.models.modulation import Modulation
-from radpipe.models.noise_embedding import TimeMap, sinusoidal
+from radpipe.models.noise_embedding import TimeMap, embed, sinusoidal
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
 KNOWN = torch.full((3,), -1.0)
@@ -136,6 +136,25 @@ def test_modulation_gradient_by_finite_differences(levels):
     assert torch.autograd.gradcheck(
         lambda h, scale, shift: Modulation(scale, shift, weights)(h), inputs
     )
+
+
+@pytest.mark.parametrize("levels", [False, True])
+def test_the_vectors_of_an_image_do_not_depend_on_its_batch(small_net, batch, levels):
+    """In sampling, to the last bit: in bfloat16 a different last bit can become a visible one."""
+    _, hole, times = batch
+    layer = small_net.input_blocks[1][0].emb_layers[1]
+
+    def vectors(part):
+        time = TimeMap.binary(hole[part], times[part], KNOWN[part]) if levels else times[part]
+        made = embed(time, small_net.time_embed, 32, [(16, 16)], one_by_one=True)
+        found = made.modulation(layer, (16, 16))
+        return found.scale, found.shift
+
+    with torch.no_grad():
+        together = vectors(slice(None))
+        for i in range(3):
+            for one, whole in zip(vectors(slice(i, i + 1)), together, strict=True):
+                assert torch.equal(one[0], whole[i])
 
 
 def test_sinusoidal_features_of_adm():
