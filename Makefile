@@ -7,7 +7,7 @@ export HF_HUB_DISABLE_TELEMETRY = 1
 export DVC_NO_ANALYTICS = 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test bench check reference report publish
+.PHONY: demo test bench chaos scale slurm check reference report publish
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "radpipe needs Python >= 3.10; try: make PYTHON=python3.12 $(MAKECMDGOALS)" or 0)'
@@ -31,6 +31,18 @@ test: $(BIN)/.installed
 # training and sampling against the plain path, and the cost of the spatial embedding
 bench: $(BIN)/.installed
 	$(BIN)/radpipe bench
+
+# killed 20 times under Snakemake and 20 times under DVC: the same results (an hour on two cores)
+chaos: $(BIN)/.installed
+	$(BIN)/python tests/chaos/run.py --save docs/chaos.csv
+
+# the stages at 0.1 % and 1 % of ImageNet's counts
+scale: $(BIN)/.installed
+	$(BIN)/python tests/scale/run.py --save docs/scale.csv
+
+# a SLURM of two nodes on this machine, one of them killed at work (root, Debian or Ubuntu)
+slurm: $(BIN)/.installed
+	tests/slurm/run.sh
 
 # style, formatting, types, and who may import whom
 check: $(BIN)/.installed

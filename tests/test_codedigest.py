@@ -29,7 +29,9 @@ PACKAGE = {
         "    return x\n"
     ),
     "maths/__init__.py": "from radpipe.maths.deep import twice\n",
-    "maths/deep.py": "FACTOR = 2\ndef twice(x: int) -> int:\n    return FACTOR * x\n",
+    "maths/fast.c": "double f(double x) { return x; }\n",
+    "maths/deep.py": "FACTOR = 2\n"
+    "SOURCE = 'fast.c'\ndef twice(x: int) -> int:\n    return FACTOR * x, SOURCE\n",
     "other.py": "def run(x):\n    return 0\n",
 }
 Rewrite = Callable[[Path], None]
@@ -72,6 +74,7 @@ def edit(name: str, old: str, new: str) -> Rewrite:
 def move(folder: Path) -> None:
     """`twice` and what it needs into another module of another name."""
     (folder / "maths/deep.py").rename(folder / "arithmetic.py")
+    (folder / "maths/fast.c").rename(folder / "fast.c")
     (folder / "maths/__init__.py").write_text("from radpipe.arithmetic import twice\n")
 
 
@@ -101,6 +104,7 @@ def test_what_computes_the_same_has_the_same_digest(package: Path, rewrite: Rewr
     [
         edit("maths/deep.py", "FACTOR = 2", "FACTOR = 3"),
         edit("maths/deep.py", "FACTOR * x", "FACTOR + x"),
+        edit("maths/fast.c", "return x", "return 2 * x"),
         edit("stages/one.py", "if job is None", "if job == 1"),
         edit("stages/one.py", "maths.twice(job)", "maths.twice(job + 1)"),
         edit("maths/__init__.py", "maths.deep import twice", "other import run as twice"),

@@ -13,7 +13,7 @@ import pytest
 from radpipe import params
 from radpipe.devices import claim_gpu
 from radpipe.errors import UserError
-from radpipe.launch import command, trains
+from radpipe.launch import command, outside_of_the_step, trains
 from radpipe.settings import Resources
 
 ROOT = Path(__file__).parent.parent
@@ -51,6 +51,21 @@ def test_processes_are_started_and_know_each_other(tmp_path: Path) -> None:
 )
 def test_a_network_that_is_fetched_needs_no_processes(stage: str, source: str, many: bool) -> None:
     assert trains({"stage": stage, "settings": {"source": source}}) == many
+
+
+def test_the_step_of_many_nodes_starts_from_the_job() -> None:
+    """`srun` inside of a step on one node would see that node alone."""
+    step = {"SLURM_JOB_ID": "7", "SLURM_STEP_NODELIST": "a", "SLURM_NNODES": "1", "HOME": "/"}
+    assert outside_of_the_step(step) == {"SLURM_JOB_ID": "7", "HOME": "/"}
+
+
+def test_trainings_on_the_same_first_node_do_not_share_a_port() -> None:
+    settings = resources(processes=2, nodes=2)
+    ports = []
+    for number in ("7", "8"):
+        call = command(["x.py"], settings, {"SLURM_JOB_ID": number})
+        ports.append(call[call.index("--main_process_port") + 1])
+    assert ports[0] != ports[1]
 
 
 def test_two_nodes_find_each_other(tmp_path: Path) -> None:

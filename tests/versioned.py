@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -19,7 +20,7 @@ import tiny
 
 NOTHING = "Nothing to be done"
 UP_TO_DATE = "Data and pipelines are up to date."
-STAGE_FOLDERS = ("data", "masks", "checkpoints", "samples", "metrics")
+STAGE_FOLDERS = ("data", "masks", "checkpoints", "samples", "metrics", "timing")
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -91,6 +92,31 @@ def ran(text: str) -> dict[str, int]:
 def planned(folder: Path, *targets: str) -> dict[str, int]:
     """Rule -> jobs that `snakemake -n` would run, without the collecting rule."""
     return ran(tiny.snakemake(folder, "-n", *targets).stdout)
+
+
+def receipts(folder: Path) -> dict[str, str]:
+    """Receipt -> what must be the same: its checksum, or of measured seconds that of its slice."""
+    found = {}
+    for path in sorted((folder / "results").rglob("*.json")):
+        with suppress(ValueError):
+            raw = json.loads(path.read_text())
+            if isinstance(raw, dict) and "slice" in raw:
+                content = json.dumps(raw["slice"] if _measured(raw["slice"]) else raw)
+                name = str(path.relative_to(folder))
+                found[name] = hashlib.sha256(content.encode()).hexdigest()
+    return found
+
+
+def _measured(slice: Any) -> bool:
+    stages = {slice["stage"], *(entry["stage"] for entry in slice["upstream"].values())}
+    return "timing" in stages
+
+
+def names(folder: Path) -> set[str]:
+    """All results, without the logs."""
+    results = folder / "results"
+    found = (p.relative_to(results) for p in results.rglob("*") if p.is_file())
+    return {str(p) for p in found if p.parts[0] != "logs"}
 
 
 def scramble(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 For use in Python, imported at first use:
 
+- `inpaint`, `load`: a hole in a picture filled; a network loaded once, for loops;
 - `TwoPhaseSchedule`: RAD's noise level of every pixel at every step;
 - `LevelPath`, `spaced_levels`: the levels that a reverse process visits;
 - `reverse`, `KnownRegion`: the one reverse loop, and what a method does to the known pixels;

@@ -48,13 +48,16 @@ def run(
     """Run one stage of the DAG; called by Snakemake's rules."""
     from radpipe.devices import claim_gpu
     from radpipe.job import Job
-    from radpipe.launch import is_main, relaunch
+    from radpipe.launch import is_main, launched, relaunch
+    from radpipe.locks import done_by_another
 
     settings = params.read()
     job = Job.read(slice_file, Path(), settings.resources, threads)
     dataset = job.wildcards.get("dataset")
     if dataset in settings.datasets:
         job = replace(job, resources=settings.resolve(dataset).resources)
+    if not launched() and done_by_another(job):
+        return
     relaunch(job.slice, job.resources)
     claim_gpu(Path(".radpipe/gpus"), job.resources.device)
     if log is not None and is_main():

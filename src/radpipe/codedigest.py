@@ -143,11 +143,19 @@ def _module(name: str) -> _Module:
             parsed.imports[alias] = target
     for statement in tree.body:
         for defined in _defined(statement):
-            text = repr(_plain(statement))
+            text = repr(_plain(statement)) + _compiled(statement, path)
             # a name may be defined in several statements (`__all__ += ...`): they count together
             parsed.definitions[defined] = _short(parsed.definitions.get(defined, "") + text)
             parsed.uses[defined] = parsed.uses.get(defined, frozenset()) | _names(statement)
     return parsed
+
+
+def _compiled(statement: ast.stmt, path: Path) -> str:
+    """Digests of the C files beside a module that a definition names: they compute, too."""
+    words = [n.value for n in ast.walk(statement) if isinstance(n, ast.Constant)]
+    names = {word for word in words if isinstance(word, str) and word.endswith(".c")}
+    files = sorted(path.with_name(name) for name in names if path.with_name(name).is_file())
+    return "".join(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
 
 
 def _short(text: str) -> str:

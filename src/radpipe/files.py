@@ -47,6 +47,12 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_halves(path: Path) -> None:
+    """Remove what killed processes left of a file that nobody writes now."""
+    for half in path.parent.glob(f".{path.name}.*.tmp"):
+        half.unlink(missing_ok=True)
+
+
 def _disk_fault(error: Exception) -> int | None:
     """The system's number of what the disk refused; torch and safetensors hide it in their own
     errors: the one writes its archive in C++, the other in Rust."""

@@ -43,7 +43,8 @@ def command(
     Args:
         arguments: after the interpreter: `-m`, a module, its arguments.
         resources: `processes` in all, on `nodes` nodes.
-        environment: to see whether SLURM is there, and for RADPIPE_PORT (default 29500).
+        environment: to see whether SLURM is there, and for RADPIPE_PORT (default: by the
+            number of the job).
 
     Raises:
         UserError: several nodes, but not inside of a SLURM job.
@@ -61,12 +62,14 @@ def command(
             "type: snakemake --workflow-profile workflow/profiles/slurm, or set it to 1",
         )
     nodes = str(resources.nodes)
-    port = environment.get("RADPIPE_PORT", "29500")
+    # two such jobs may share their first node
+    own_port = 20_000 + int(environment["SLURM_JOB_ID"]) % 10_000
+    port = environment.get("RADPIPE_PORT", str(own_port))
     meet = ["--main_process_ip", socket.gethostname(), "--main_process_port", port]
     step = ["srun", "--overlap", "--kill-on-bad-exit=1", f"--nodes={nodes}", f"--ntasks={nodes}"]
     # each node's launcher is told its number, which only the node itself knows
-    own = 'exec "$0" -m accelerate.commands.launch --machine_rank "$SLURM_NODEID" "$@"'
-    shell = ["bash", "-c", own, sys.executable]
+    start = 'exec "$0" -m accelerate.commands.launch --machine_rank "$SLURM_NODEID" "$@"'
+    shell = ["bash", "-c", start, sys.executable]
     return [*step, "--ntasks-per-node=1", *shell, *options, *meet, *arguments]
 
 
@@ -87,4 +90,11 @@ def relaunch(slice: Mapping[str, Any], resources: Resources) -> None:
         call = command(arguments, resources)
         sys.stdout.flush()
         sys.stderr.flush()
-        os.execvp(call[0], call)
+        os.execvpe(call[0], call, outside_of_the_step(os.environ))
+
+
+def outside_of_the_step(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what SLURM says of the present step, which is on one node: an `srun`
+    would take its nodes for all that the job has."""
+    kept = {"SLURM_JOB_ID", "SLURM_CONF"}
+    return {k: v for k, v in environment.items() if not k.startswith("SLURM_") or k in kept}

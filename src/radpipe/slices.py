@@ -26,19 +26,19 @@ MOST = 12  # lines of `stale`
 def slice_file(pipeline: Pipeline, target: Target) -> Path:
     """The file of a target's slice, written if need be; new where the result here is not of it."""
     path = FOLDER / target.stage.name / f"{pipeline.digest(target)}.json"
-    current = pipeline.current(target, Path())
     if not path.is_file():
         write_text(path, canonical(pipeline.slice(target)))
-        os.utime(path, (LONG_AGO, LONG_AGO))
-    if current != (path.stat().st_mtime == LONG_AGO):
-        os.utime(path, (LONG_AGO, LONG_AGO) if current else None)
+    current = pipeline.current(target, Path())
+    os.utime(path, (LONG_AGO, LONG_AGO) if current else None)  # None: now, after any result
     return path
 
 
-def stale(pipeline: Pipeline, targets: list[Target]) -> Iterator[str]:
-    """Why results that are here are not those of the settings and the code, a line each."""
+def prepare(pipeline: Pipeline, targets: list[Target]) -> Iterator[str]:
+    """Write the slices of all that some targets stand on, before Snakemake looks what is there;
+    say why results that are here are not those of the settings and the code, a line each."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for target in pipeline.walk(targets):
+        slice_file(pipeline, target)
         found = Receipt.read(Path(target.receipt))
         if found is not None and found.digest != pipeline.digest(target):
             for change in changes(found.slice, pipeline.slice(target)):

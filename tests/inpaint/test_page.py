@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import shutil
 import socket
-import sys
 import threading
 import time
 import urllib.request
@@ -20,8 +19,8 @@ from PIL import Image
 from radpipe.errors import UserError
 from radpipe.imagestore import ImageWriter
 from radpipe.inpainting import serve
+from toy_fillers import toys
 
-sys.path.insert(0, str(Path(__file__).parent))
 ROOT = Path(__file__).parents[2]
 NOISE = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
 FLAGS = (
@@ -41,8 +40,6 @@ def test_without_gradio_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch) ->
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A page with two examples and toy networks."""
     gradio = pytest.importorskip("gradio", reason="the extra `page` is not installed")
-    from conftest import toys
-
     project = tmp_path_factory.mktemp("project")
     shutil.copy(ROOT / "params.yaml", project)
     (project / "results/data/emoji").mkdir(parents=True)

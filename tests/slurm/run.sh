@@ -1,27 +1,36 @@
 #!/usr/bin/env bash
-# The tiny DAG on a real SLURM of one node, through workflow/profiles/slurm: installs Debian's
-# packages, starts munge, slurmctld and slurmd in a temporary folder, runs everything with two
-# processes per training, kills the base training, and checks that it went on where it was.
+# A real SLURM of two nodes on one host: Debian's slurmctld, and two slurmd with names and ports of
+# their own. Through workflow/profiles/slurm it runs
+#   1. base network and RAD, each training on two nodes, two processes over gloo; a node is killed
+#      while the base network is trained;
+#   2. the whole tiny DAG; a node is killed during a training and another one during a sampling.
+# A killed node loses its slurmd and all processes of its jobs to SIGKILL at once; 30 s later it
+# comes back. The results are compared with those of one undisturbed process.
 #
-# As root, on Debian or Ubuntu:   tests/slurm/run.sh        (about 5 minutes on two cores)
-# Stops what it started, also when it fails. The folder with all logs is kept and named.
+# As root, on Debian or Ubuntu:   tests/slurm/run.sh        (half an hour on two cores)
+# Stops what it started, also when it fails. The folder with all logs is kept and named; with
+# WORK=FOLDER before the command it goes on there.
+# `tests/slurm/run.sh chaos 6` kills Snakemake and its jobs instead: tests/chaos/run.py on SLURM.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PYTHON=${PYTHON:-$PWD/.venv/bin/python}
 PATH=$(dirname "$PYTHON"):$PATH
-WORK=$(mktemp -d -t radpipe-slurm.XXXXXX)
-RUN=$WORK/radpipe
+WORK=${WORK:-$(mktemp -d -t radpipe-slurm.XXXXXX)}
 # jobs find it there only: Snakemake's steps start with a clean environment
 CONF=/etc/slurm/slurm.conf
-export PYTHONPATH=$RUN/src OMP_NUM_THREADS=1
+export OMP_NUM_THREADS=1
+declare -A PORTS=([nodeA]=17001 [nodeB]=17002) DAEMONS=()
 
 say() { printf '%s  %s\n' "$(date +%T)" "$*"; }
+fail() { say "$*"; exit 1; }
+clone() { [ -d "$WORK/$1" ] || compare clone "$WORK/$1" "$2"; }
+compare() { PYTHONPATH=$PWD/src:$PWD/tests "$PYTHON" tests/slurm/compare.py "$@"; }
 
 stop() {
   squeue -h -o %i 2>/dev/null | xargs -r scancel 2>/dev/null || true
   [ -z "$(jobs -p)" ] || sleep 3
   grep -qs "$WORK" "$CONF" && rm "$CONF"
-  # the children of this script: daemons, the watcher, Snakemake
+  # the children of this script: daemons, the watchers, Snakemake
   for signal in TERM KILL; do
     for pid in $(jobs -p); do kill -s "$signal" "$pid" 2>/dev/null || true; done
     sleep 2
@@ -41,8 +50,8 @@ install() {
 }
 
 start_slurm() {
-  [ ! -e "$CONF" ] || { say "this machine has a SLURM already: $CONF"; exit 1; }
-  mkdir -p "$WORK/ctld" "$WORK/d" "$WORK/munge"
+  [ ! -e "$CONF" ] || fail "this machine has a SLURM already: $CONF"
+  mkdir -p "$WORK/ctld" "$WORK/munge"
   chmod 755 "$WORK"
   head -c 1024 /dev/urandom > "$WORK/munge/key"
   chmod 600 "$WORK/munge/key"
@@ -52,103 +61,159 @@ start_slurm() {
   munged --foreground --force --key-file "$WORK/munge/key" --pid-file "$WORK/munge/pid" \
     --seed-file "$WORK/munge/seed" --log-file "$WORK/munge/log" \
     --socket /run/munge/munge.socket.2 > "$WORK/munge/out" 2>&1 &
-  local host memory
+  local host memory cores node
   host=$(hostname -s)
-  memory=$(awk '/MemTotal/ {print int($2 / 1024 * 0.95)}' /proc/meminfo)
+  cores=$((($(nproc --all) + 1) / 2))
+  memory=$(awk '/MemTotal/ {print int($2 / 1024 * 0.47)}' /proc/meminfo)
   mkdir -p "${CONF%/*}"
-  cat > "$CONF" << EOF
+  cat > "$CONF" << END
 ClusterName=tiny
 SlurmctldHost=$host(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 StateSaveLocation=$WORK/ctld
-SlurmdSpoolDir=$WORK/d
+SlurmdSpoolDir=$WORK/%n
 SlurmctldPidFile=$WORK/slurmctld.pid
-SlurmdPidFile=$WORK/slurmd.pid
+SlurmdPidFile=$WORK/%n.pid
 SlurmctldLogFile=$WORK/slurmctld.log
-SlurmdLogFile=$WORK/slurmd.log
+SlurmdLogFile=$WORK/%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=sched_interval=5
+SlurmdTimeout=15
 ReturnToService=2
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc --all) RealMemory=$memory State=UNKNOWN
-PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP
-EOF
+END
+  for node in "${!PORTS[@]}"; do
+    echo "NodeName=$node NodeHostname=$host NodeAddr=127.0.0.1 Port=${PORTS[$node]}" \
+      "CPUs=$cores RealMemory=$memory State=UNKNOWN"
+  done >> "$CONF"
+  echo "PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP" >> "$CONF"
   sleep 1
   slurmctld -D > "$WORK/slurmctld.out" 2>&1 &
   sleep 2
-  slurmd -D > "$WORK/slurmd.out" 2>&1 &
+  for node in "${!PORTS[@]}"; do start_node "$node"; done
   for _ in $(seq 60); do
-    sinfo -h -o %T 2>/dev/null | grep -q idle && return
+    [ "$(sinfo -h -N -o %T 2>/dev/null | grep -c idle)" = 2 ] && return
     sleep 1
   done
-  say "SLURM did not start"
-  tail -n 20 "$WORK"/slurm*.log "$WORK"/slurm*.out
-  exit 1
+  tail -n 20 "$WORK"/slurm*.log "$WORK"/*.out
+  fail "SLURM did not start"
 }
 
-# the repository with tiny settings; the base training long enough to be caught at work
-clone() {
-  PYTHONPATH=$PWD/src:$PWD/tests "$PYTHON" - "$RUN" << 'EOF'
-import sys
-from pathlib import Path
-
-import tiny
-
-folder = Path(sys.argv[1])
-folder.mkdir()
-changes = {
-    "training.base.images": 640,
-    "resources.processes": 2,
-    "resources.save_seconds": 1,
-    "resources.sample_shards": {"default": 1, "repaint": 2},
-}
-tiny.clone(folder, **{key.replace(".", "__"): value for key, value in changes.items()})
-EOF
+start_node() {
+  mkdir -p "$WORK/$1"
+  slurmd -D -N "$1" >> "$WORK/$1.out" 2>&1 &
+  DAEMONS[$1]=$!
 }
 
+# SIGKILL to a node's daemon, and to the processes of all its jobs with what SLURM set over them
+kill_node() {
+  local pids parents
+  pids=$(grep -lsz "^SLURMD_NODENAME=$1\$" /proc/[0-9]*/environ | cut -d/ -f3 || true)
+  parents=$(for pid in $pids; do awk '/^PPid/ {print $2}' "/proc/$pid/status" || true; done \
+    2> /dev/null | sort -u | while read -r pid; do
+    grep -qsx slurmstepd "/proc/$pid/comm" && echo "$pid"
+  done || true)
+  # shellcheck disable=SC2086  # one word each
+  kill -KILL "${DAEMONS[$1]}" $parents $pids 2> /dev/null || true
+  say "killed $1: its daemon, $(wc -w <<< "$pids") processes of jobs ($2)"
+  sleep 30
+  start_node "$1"
+}
+
+# the nodes of the first running job of a rule
+nodes_of() {
+  squeue -h -t R -o '%N %k' | awk -v rule="rule_$1" '$2 ~ "^" rule {print $1; exit}' |
+    xargs -r scontrol show hostnames
+}
+
+wait_for() {
+  for _ in $(seq 1200); do
+    ! eval "$1" || return 0
+    kill -0 "$RUNNING" 2> /dev/null || fail "it ended before: $1"
+    sleep 0.5
+  done
+  fail "never came: $1"
+}
+
+# Snakemake in a folder, in the background
 snake() {
-  (cd "$RUN" && exec snakemake --workflow-profile workflow/profiles/slurm \
-    --slurm-init-seconds-before-status-checks 5 --seconds-between-status-checks 5 "$@")
+  local folder=$1
+  shift
+  (cd "$folder" && PYTHONPATH=$folder/src exec snakemake \
+    --workflow-profile workflow/profiles/slurm --slurm-init-seconds-before-status-checks 5 \
+    --seconds-between-status-checks 5 "$@" >> "$folder.log" 2>&1) &
+  RUNNING=$!
 }
 
-# waits until the base training has saved its state, then kills its SLURM job with SIGKILL
+ended() { wait "$RUNNING" || { tail -n 60 "$1.log"; fail "failed: $1"; }; }
+
+# waits until the base training has saved its state at work, then kills a node that it is on
 kill_training() {
-  local log=$RUN/results/logs/base/emoji.log job=
-  for _ in $(seq 600); do
-    compgen -G "$RUN/.radpipe/resume/*/state.pt" > /dev/null && break
-    sleep 1
-  done
-  job=$(squeue -h -t R -o '%i %k' | awk '/rule_base/ {print $1; exit}')
-  [ -n "$job" ] || { say "no running base training to kill"; return 1; }
-  scancel --full --signal=KILL "$job"
-  say "killed the base training, SLURM job $job"
-  echo "$job" > "$WORK/killed"
-  for _ in $(seq 600); do
-    grep -q 'resumes at image' "$log" 2>/dev/null && break
-    sleep 1
-  done
-  grep -h 'resumes at image' "$log" | tee "$WORK/resumed"
+  wait_for "compgen -G '$1/.radpipe/resume/*/state.pt' > /dev/null && [ -n \"\$(nodes_of base)\" ]"
+  kill_node "$(nodes_of base | tail -n 1)" "base training"
 }
+
+# RePaint's, the longest
+kill_sampling() {
+  local rule=sample_wildcards_emoji_repaint
+  wait_for "[ -n \"\$(nodes_of $rule)\" ] &&
+    [ \"\$(ls $1/.radpipe/resume/*/*.json 2> /dev/null | wc -l)\" -ge 2 ]"
+  rm -rf "$WORK/kept"
+  cp -r "$1/.radpipe/resume" "$WORK/kept"
+  kill_node "$(nodes_of $rule)" "sampling"
+}
+
+landed() { grep -o 'Allocate JobId=.* NodeList=[^ ]*' "$WORK/slurmctld.out" | sed 's/.*NodeList=//' |
+  sort | uniq -c | awk '{printf "%s%s on %s", (NR > 1 ? ", " : ""), $1, $2}'; }
 
 install
 start_slurm
-say "SLURM $(sinfo --version | cut -d' ' -f2) with $(nproc --all) CPUs"
-clone
-kill_training &
-killer=$!
+say "SLURM $(sinfo --version | cut -d' ' -f2): $(sinfo -h -N -o '%N with %c CPUs,' | xargs)"
+if [ "${1:-}" = chaos ]; then
+  PYTHONPATH=$PWD/src "$PYTHON" -u tests/chaos/run.py --engines slurm --kills "${2:-20}" \
+    --folder "$WORK/chaos" ${3:+--save "$3"} &
+  wait $!
+  exit
+fi
+
+if [ ! -e "$WORK/one.done" ]; then
+  clone one one
+  begun=$SECONDS
+  (cd "$WORK/one" && PYTHONPATH=$WORK/one/src exec snakemake --cores all all > "$WORK/one.log" 2>&1) &
+  RUNNING=$!
+  ended "$WORK/one"
+  say "undisturbed, without SLURM: $((SECONDS - begun)) s"
+  touch "$WORK/one.done"
+fi
+
+if [ ! -e "$WORK/two.done" ]; then
+  clone two two
+  begun=$SECONDS
+  snake "$WORK/two" -- results/checkpoints/emoji/rad/default/receipt.json
+  kill_training "$WORK/two"
+  ended "$WORK/two"
+  say "two trainings on two nodes each: $((SECONDS - begun)) s; jobs: $(landed)"
+  grep -h 'resumes at image' "$WORK/two/results/logs/base/emoji.log" || fail "it began anew"
+  compare close "$WORK/two" "$WORK/one"
+  touch "$WORK/two.done"
+fi
+
+clone all one
 begun=$SECONDS
-snake all > "$WORK/snakemake.log" 2>&1 & # in the background, so that a signal ends it, too
-wait $! || { tail -n 60 "$WORK/snakemake.log"; exit 1; }
-wait "$killer"
-say "the DAG finished in $((SECONDS - begun)) s, SLURM job $(cat "$WORK/killed") killed on the way"
-test -s "$RUN/results/tables/main.csv"
-test -s "$WORK/resumed"
-snake -n all > "$WORK/dry-run.log" 2>&1
-grep -q 'Nothing to be done' "$WORK/dry-run.log" || { tail -n 40 "$WORK/dry-run.log"; exit 1; }
-say "a dry run has nothing to do"
-say "passed: $(grep -c 'has been submitted with SLURM jobid' "$WORK/snakemake.log") jobs submitted"
+snake "$WORK/all" all
+kill_training "$WORK/all"
+kill_sampling "$WORK/all"
+ended "$WORK/all"
+say "the whole DAG: $((SECONDS - begun)) s; jobs: $(landed)"
+grep -h 'resumes at image' "$WORK/all/results/logs/base/emoji.log" || fail "it began anew"
+compare kept "$WORK/all" "$WORK/kept"
+compare same "$WORK/all" "$WORK/one"
+snake "$WORK/all" -n all
+ended "$WORK/all"
+tail -n 50 "$WORK/all.log" | grep -q 'Nothing to be done' || fail "a dry run has something to do"
+say "passed"

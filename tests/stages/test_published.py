@@ -99,7 +99,7 @@ def test_published_files_become_the_networks_of_a_data_set(pipeline: Pipeline) -
     folders = {"base": given.folder("base")}
     cell = pipeline.target("sample", dataset="emoji", method="rad", mask="box", shard="0")
     folders["rad"] = job(pipeline, cell).folder("rad")
-    found = _models.network("rad", folders, TwoPhaseSchedule(), "cpu", torch.float32)
+    found = _models.network("rad", folders, TwoPhaseSchedule(), given.resources, torch.float32)
     errors = judge.noise_error(found.unet, found.mode, madeup.grey(3, 16))
     assert max(errors.values()) < 0.1
 

@@ -45,7 +45,7 @@ EDITS: list[Edit] = [
      {"sample": 1, "evaluate": 1, "timing": 1}, TIMING, SCHEDULE),
     ("run.methods", ["rad", "telea"], {}, MAIN, SCHEDULE),  # nothing is timed again
     ("run.masks", ["box", "wide"], {"holes": 1, "sample": 3, "evaluate": 4}, MAIN, CURVES),
-    ("evaluation.metrics", [*METRICS, "psnr_hole"], {"evaluate": 4}, MAIN, CURVES),
+    ("evaluation.metrics", [*METRICS, "fd_vgg16_truth"], {"evaluate": 4}, MAIN, CURVES),
     ("resources.sample_batch", 3, {}, NONE, MAIN),
     ("seed", 1,
      {"data": 1, "bank": 2, "holes": 1, "base": 1, "rad": 1, "reference": 1, "sample": 3,
@@ -109,13 +109,12 @@ def test_an_edit_under_dvc_its_publication_and_the_way_back(repository: Path) ->
 
 def test_what_is_written_otherwise_reruns_nothing_and_a_formula_does(repository: Path) -> None:
     module = repository / "src/radpipe/masks/box.py"
-    module.write_text(
-        "# a remark\n" + module.read_text() + "\n\ndef unused() -> int:\n    return 1\n"
-    )
+    text = module.read_text().replace("import numpy as np\n", "import math\n\nimport numpy as np\n")
+    module.write_text("# a remark\n" + text)
     messages = repository / "src/radpipe/downloads.py"
-    messages.write_text(messages.read_text().replace("the download", "a download"))
+    messages.write_text(messages.read_text() + "\n\ndef unused() -> int:\n    return 1\n")
     assert versioned.nothing_to_do(repository)
-    module.write_text(module.read_text().replace("size // 2", "size // 3"))
+    module.write_text(text.replace("size // 2", "size // 3"))
     plan = planned(repository)
     assert {rule: plan.get(rule, 0) for rule in ("holes", "sample", "base", "rad", "bank")} == {
         "holes": 1, "sample": 3, "base": 0, "rad": 0, "bank": 0,

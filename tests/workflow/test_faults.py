@@ -254,4 +254,4 @@ def test_settings_edited_during_dvc_repro(repository: Path) -> None:
     said = (repository / "running.txt").read_text()
     one_message(said, "the settings were edited during the run", "type the same again")
     assert (repository / "dvc.lock").read_text() == recorded
-    assert versioned.planned(repository)["evaluate"] == 3
+    assert versioned.planned(repository)["evaluate"] == 4

@@ -43,8 +43,6 @@ def test_two_at_once_and_a_killed_training_ends_as_if_undisturbed(
         assert refused(repository, BASE)
     assert not (repository / BASE).is_file()  # no half result counts as one
     assert not nothing_to_do(repository)
-    assert refused(repository, BASE)  # the lock of the killed one
-    tiny.run(repository, "snakemake", "--unlock")
 
     first = state(repository)[0].stat().st_mtime_ns
     with running(repository, "dvc", "repro") as process:
@@ -53,7 +51,6 @@ def test_two_at_once_and_a_killed_training_ends_as_if_undisturbed(
     assert resumed > 0
     assert versioned.planned(repository)["base"] == 1
     assert versioned.status(repository) != {}  # also: no lock of DVC is left
-    tiny.run(repository, "snakemake", "--unlock")
 
     tiny.snakemake(repository, BASE)
     assert versioned.resumed_at(versioned.log_of(repository, "base/emoji.log")) > resumed
@@ -80,7 +77,6 @@ def test_killed_sampling_keeps_finished_images(repository: Path, tmp_path: Path)
     before = {p.stem: (p.read_bytes(), p.stat().st_mtime_ns) for p in kept()}
     assert 2 <= len(before) < 8
     assert versioned.planned(repository)["sample"] == 1
-    tiny.run(repository, "snakemake", "--unlock")
 
     tiny.snakemake(repository, SAMPLES)
     tiny.snakemake(undisturbed, SAMPLES)

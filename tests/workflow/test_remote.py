@@ -95,7 +95,8 @@ def test_prune_lists_and_removes_what_a_removed_method_left(repository: Path) ->
     tiny.edit(repository, run__methods=["rad", "telea"])
     listed = tiny.run(repository, "radpipe", "prune").stdout.splitlines()
     own = [line for line in listed if line.startswith("results/")]
-    folders = ("results/samples/emoji/repaint/", "results/metrics/emoji/repaint/")
+    kinds = ("samples", "metrics", "timing")
+    folders = tuple(f"results/{kind}/emoji/repaint/" for kind in kinds)
     assert own
     assert all(line.startswith(folders) for line in own)
     assert all((repository / line).is_file() for line in own)
@@ -154,3 +155,43 @@ def test_a_remote_over_the_network(repository: Path, tmp_path: Path, webdav) -> 
     dvc(repository, "pull", "-r", "lab")
     git(repository, "checkout", "-q", ".dvc/demo-remote")
     assert silent(repository)
+
+
+def test_two_clones_share_a_remote(finished, tmp_path: Path, webdav) -> None:
+    """Pushed and pulled in turn, one with an edited setting: nothing of the other is overwritten,
+    and what nobody has pushed is said in one line."""
+    address, folder = webdav
+    one, two = (cloned(finished.folder, tmp_path / name) for name in ("one", "two"))
+    for clone in (one, two):
+        assert "cached results are in place" in pull(clone)
+        dvc(clone, "remote", "add", "--local", "--default", "lab", address)
+        for key, value in (("user", "lab"), ("password", "secret")):
+            dvc(clone, "remote", "modify", "--local", "lab", key, value)
+
+    dvc(one, "push")
+    first = {path: path.read_bytes() for path in folder.glob("files/md5/??/*")}
+    tiny.edit(two, evaluation__bootstrap=105)
+    versioned.repro(two)
+    versioned.commit(two, "another bootstrap")
+    dvc(two, "push")
+    assert {path: path.read_bytes() for path in first} == first
+    assert len(list(folder.glob("files/md5/??/*"))) > len(first)
+
+    own = (one / "results/tables/main.csv").read_text()
+    git(one, "pull", "-q", str(two), "main")
+    assert "cached results are in place" in pull(one)
+    assert silent(one)
+    git(one, "reset", "-q", "--hard", "HEAD~1")
+    assert "cached results are in place" in pull(one)
+    assert silent(one)
+    assert (one / "results/tables/main.csv").read_text() == own
+
+    tiny.edit(two, evaluation__bootstrap=110)
+    versioned.repro(two)
+    versioned.commit(two, "not pushed")
+    git(one, "pull", "-q", str(two), "main")
+    before = {path: path.read_bytes() for path in (one / "results").rglob("*.zip")}
+    (said,) = [line for line in pull(one).splitlines() if "dvc push" in line]
+    assert "lacks" in said and "results/metrics" in said and "results/samples" not in said
+    assert {path: path.read_bytes() for path in before} == before
+    assert set(versioned.planned(one)) == {"evaluate", "table", "figure"}

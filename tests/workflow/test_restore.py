@@ -40,6 +40,7 @@ def test_after_ctrl_c_in_an_experiment(repository: Path, moment: Callable[[Path]
         os.killpg(process.pid, signal.SIGINT)
         process.wait(60)
     tiny.run(repository, "radpipe", "restore", "--yes")
+    (repository / "running.txt").unlink()  # what the experiment said
     assert versioned.git(repository, "status", "--porcelain") == ""
     assert silent(repository)
 

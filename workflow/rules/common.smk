@@ -6,8 +6,9 @@ from pathlib import Path
 from radpipe import params as radpipe_params
 from radpipe.errors import UserError
 from radpipe.files import require_writable
+from radpipe.locks import remove_leftovers
 from radpipe.pipeline import FOLDERS, STAGES, Pipeline
-from radpipe.slices import slice_file, stale
+from radpipe.slices import prepare, slice_file
 
 try:
     SETTINGS = radpipe_params.read(Path("params.yaml"))
@@ -89,8 +90,10 @@ def decoders(wildcards):
 
 
 def all_cores(wildcards):
-    """Cores of a job that decodes or draws a whole data set; no influence on the result."""
-    return workflow.resource_settings.cores or decoders(wildcards)
+    """Cores of a job that decodes or draws a whole data set; no influence on the result. On a
+    cluster those that were asked for, not all that the node has."""
+    cores = workflow.resource_settings.cores
+    return cores if cores and not workflow.remote_exec else decoders(wildcards)
 
 
 def whole_machine(wildcards):
@@ -130,6 +133,13 @@ def training_nodes(stage):
     )
 
 
+def training_tasks(stage):
+    """Tasks for SLURM: it gives a job without GPUs no more nodes than tasks."""
+    return lambda wildcards: (
+        0 if machine(wildcards).gpus else training_nodes(stage)(wildcards)
+    )
+
+
 def report_files(kind):
     return [
         name
@@ -150,9 +160,14 @@ def checkpoint_receipts():
     return [t.receipt for t in everything if t.stage.name in trained]
 
 
+# a Snakemake that was killed does not keep the next one out
+if workflow.is_main_process:
+    remove_leftovers()
+
+
 # results that are here and not of these settings or this code: why, in words
 if workflow.is_main_process:
-    for line in stale(PIPELINE, PIPELINE.report_targets()):
+    for line in prepare(PIPELINE, PIPELINE.report_targets()):
         print(f"radpipe: changed since results were made: {line}", file=sys.stderr)
 
 

@@ -16,7 +16,7 @@
 #   snakemake --cores all --resources gpu=8 -- $R
 # 8 GPUs of a cluster's node, processes: 8
 #   snakemake --workflow-profile workflow/profiles/slurm -- $R
-# 2 nodes of 8 GPUs, processes: 16, nodes: 2 (never run: no such cluster was at hand)
+# 2 nodes of 8 GPUs, processes: 16, nodes: 2 (run by tests/slurm on two nodes without GPUs only)
 #   snakemake --workflow-profile workflow/profiles/slurm -- $R
 
 
@@ -38,6 +38,7 @@ use rule job as base with:
         mem_mb=memory("base"),
         gpu=training_gpus("base"),
         nodes=training_nodes("base"),
+        tasks=training_tasks("base"),
     message:
         "base network of {wildcards.dataset}"
 
@@ -63,6 +64,7 @@ use rule job as rad with:
         mem_mb=memory("rad"),
         gpu=training_gpus("rad"),
         nodes=training_nodes("rad"),
+        tasks=training_tasks("rad"),
     message:
         "RAD {wildcards.variant} ({wildcards.dataset})"
 

@@ -33,11 +33,12 @@ def source(paths: Sequence[Path], column: str, licence: str, attribution: str) -
     """
     if not paths:
         raise UserError("the data set has no Parquet shard")
-    shards, counts = [], []
+    shards, counts, first = [], [], 0
     for path in paths:
-        counts.append(_rows(path, column))
         stamp = (path.stat().st_size, path.stat().st_mtime_ns)
-        shards.append(Shard(str(path), column, sum(counts[:-1]), stamp))
+        shards.append(Shard(str(path), column, first, stamp))
+        counts.append(_rows(path, column))
+        first += counts[-1]
     facts = {"licence": licence, "attribution": attribution}
     return Source(shards, counts, read, lambda id: facts)
 

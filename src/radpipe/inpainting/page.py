@@ -225,7 +225,7 @@ class Page:
         has_steps = "steps" in load_class(method).Settings.model_fields
         filler = load(method, self.dataset, steps or None if has_steps else None, self.project)
         fillings = filler.start(picture.opaque, hole, samples)
-        look = {
+        look: dict[str, Any] = {
             "elem_classes": ["small"] if max(picture.size) < HANDY[0] else [],
             "columns": min(2, samples),
         }

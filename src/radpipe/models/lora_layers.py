@@ -50,8 +50,8 @@ class FoldedConv1d(Conv1d):
     def folded(self) -> Tensor:
         """The layer's weight, adapter included, `[C_out, C, 1]`."""
         base: Any = self.get_base_layer()
-        weight: Tensor = base.weight
-        return folded(self) if unmerged(self) else weight
+        weight: Tensor = folded(self) if unmerged(self) else base.weight
+        return weight
 
 
 class FusedQkv(FoldedConv1d):

@@ -135,8 +135,9 @@ class VectorEmbedding:
 
     def modulation(self, projection: nn.Module, size: Size) -> Modulation:
         projected = torch.cat([projection(part) for part in self.active])[self.index]
+        weights = None if self.weights is None else self.weights[size]
         scale, shift = projected.chunk(2, dim=-1)
-        return Modulation(scale, shift, None if self.weights is None else self.weights[size])
+        return Modulation(scale, shift, weights)
 
 
 @dataclass(frozen=True)

@@ -106,14 +106,14 @@ def _truths(job: Job) -> Path:
 
 def outputs_of(job: Job) -> tuple[pandas.DataFrame, np.ndarray]:
     """Measured rows and images `[N, H, W, 3]` of all shards, sorted by image id."""
-    tables, images = [], {}
+    tables, stores = [], {}
     for folder in job.folders("sample"):
         store = ImageStore(folder.file(f"{folder.receipt.stem}.zip"))
-        images.update({name: store.read(name) for name in store.ids})
+        stores.update(dict.fromkeys(store.ids, store))
         path = folder.path / f"{folder.receipt.stem}.csv"
         tables.append(pandas.read_csv(path, dtype={"image": str}))
     rows = pandas.concat(tables).sort_values("image", ignore_index=True)
-    return rows, np.stack([images[name] for name in rows["image"]])
+    return rows, np.stack([stores[name].read(name) for name in rows["image"]])
 
 
 def truths_of(job: Job, truths: ImageStore) -> tuple[pandas.DataFrame, np.ndarray]:

@@ -231,6 +231,5 @@ def _run(pipeline: Pipeline, tables: list[Target], folder: Path, cores: str) -> 
         raise UserError(
             "the table could not be made again; the message above says why",
             str(folder),
-            "the same command goes on; if a killed run has left the folder locked: "
-            f"(cd {folder} && snakemake --unlock)",
+            "the same command goes on",
         )

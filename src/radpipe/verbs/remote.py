@@ -145,8 +145,16 @@ def pull(root: Path) -> bool:
         return False
     with _environment(root) as environment:
         dvc(root, "fetch", "-q", env=environment, check=False)
-        if not _complete(root):
-            log.info("the remote has not all cached results: what is missing will be computed")
+        whole = {path: _whole(root, name) for path, name in outputs(root).items()}
+        lacking = [path for path, there in whole.items() if not there]
+        if lacking:
+            log.info(
+                "the remote lacks %s of dvc.lock: what is missing will be computed, unless who has "
+                "it types: dvc push",
+                ", ".join(lacking),
+            )
+        there = [path for path in whole if path not in lacking]
+        if not there:
             return False
         lost = sorted(str(path) for path in only_here(root, environment))
         if lost:
@@ -157,20 +165,23 @@ def pull(root: Path) -> bool:
                 f" and {len(lost) - 1} more" if len(lost) > 1 else "",
             )
             return False
-        done = dvc(root, "checkout", "-q", env=environment, check=False)
+        done = dvc(root, "checkout", "-q", *there, env=environment, check=False)
     if done.returncode:
         log.info("the cached results could not be put in place: %s", _reason(done))
+        return False
+    if lacking:
         return False
     log.info("cached results are in place: only what changed since will be computed")
     return True
 
 
-def _complete(root: Path) -> bool:
-    """Whether DVC's cache holds all that dvc.lock names; a checkout without would lose files."""
-    try:
-        return all(_object(root / CACHE, name).is_file() for name in objects(root))
-    except UserError:
+def _whole(root: Path, name: str) -> bool:
+    """Whether DVC's cache holds a result with all its files; a checkout without would lose some."""
+    path = _object(root / CACHE, name)
+    if not path.is_file():
         return False
+    listed = json.loads(path.read_text()) if name.endswith(".dir") else []
+    return all(_object(root / CACHE, entry["md5"]).is_file() for entry in listed)
 
 
 def only_here(root: Path, environment: dict[str, str] | None = None) -> Iterator[Path]:

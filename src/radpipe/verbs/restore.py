@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from radpipe.errors import UserError
@@ -39,8 +38,6 @@ def restore(root: Path, yes: bool) -> None:
     _git(root, "checkout", "-q", "HEAD", "--", *RECORDED)
     remote.dvc(root, "fetch", "-q", check=False)
     remote.dvc(root, "checkout", "-q", "--force")
-    snakemake = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all"]
-    subprocess.run([*snakemake, "--unlock"], cwd=root, capture_output=True, check=False)
     shutil.rmtree(root / UNFINISHED, ignore_errors=True)
 
 
