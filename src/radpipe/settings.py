@@ -160,8 +160,8 @@ class Sampling(Section):
     """What holds for the sampling of every method."""
 
     precision: Literal["fp32", "bf16"] = Field(
-        description="of the ADM networks' convolutions; bf16 (autocast) is twice as fast on GPUs and "
-        "on CPUs with its instructions; in fp32 all machines give nearly the same pixels"
+        description="of the ADM networks' convolutions; bf16 is autocast, twice as fast on a CPU "
+        "with its instructions; in fp32 all machines give nearly the same pixels"
     )
 
 
