@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from radpipe.errors import UserError
 from radpipe.models.checkpoints import (
@@ -21,7 +22,6 @@ from radpipe.models.checkpoints import (
     load_public,
     load_unet,
     new_unet,
-    read_header,
     save_unet,
 )
 
@@ -43,7 +43,8 @@ def test_round_trip(small_net, batch, tmp_path):
     assert again.config == small_net.config
     assert torch.equal(again(x, times), small_net(x, times))
     assert all(p.requires_grad for p in again.parameters())
-    header = read_header(path)
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["radpipe"])
     assert header["extra"] == {"images": 3, "by": "a test"}
     assert header["architecture"]["channel_mult"] == [1, 2, 2]
 

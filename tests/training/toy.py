@@ -71,7 +71,6 @@ def trainer(
                 channel_mult=(1,),
                 attention_resolutions=(1,),
                 num_head_channels=8,
-                resblock_updown=True,
                 dropout=dropout,
             )
         )

@@ -12,16 +12,14 @@ from typing import Any, get_args
 import numpy as np
 import torch
 
-from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.models import lora
 from radpipe.models.adm import Kernels, ready
 from radpipe.models.adm_config import AdmConfig
 from radpipe.models.checkpoints import new_unet
-from radpipe.models.denoiser import time_input
 from radpipe.models.native import keep_freed_memory
 from radpipe.models.noise_embedding import TimeMap
-from radpipe.settings import Settings
-from radpipe.training.diffusion import DiffusionObjective, DrawNoisy, scalar_time
+from radpipe.settings import BaseTraining, RadTraining, Settings
+from radpipe.training.diffusion import of_base, of_rad
 from radpipe.training.loop import Trainer, accelerator
 from radpipe.training.samples import NumberedSamples, batches
 
@@ -97,29 +95,20 @@ def _training(
     settings: Settings, what: str, config: AdmConfig, kernels: Kernels
 ) -> Callable[[], object]:
     """Some steps of a training, on one batch: without the loader's share of 1 to 2 %."""
-    schedule, base, noise = TwoPhaseSchedule(), new_unet(config, 0), Noise(config.image_size)
-    chosen: Any = getattr(settings.training, what)
+    base, noise = new_unet(config, 0), Noise(config.image_size)
+    chosen: BaseTraining | RadTraining
     if what == "rad":
-        model = lora.rad_network(base, chosen.adapt, chosen.rank, chosen.alpha).train()
-        draw = DrawNoisy(schedule, chosen.phase1, noise)
+        chosen = rad = settings.training.rad
+        model = lora.rad_network(base, rad.adapt, rad.rank, rad.alpha).train()
+        objective, draw = of_rad(ready(model, kernels=kernels), rad, noise)
     else:
-        model, draw = base, DrawNoisy(schedule, 1.0, None)
-    objective = DiffusionObjective(
-        ready(model, kernels=kernels),
-        schedule,
-        chosen.vlb_weight,
-        chosen.region if what == "rad" else "all",
-        _spatial if what == "rad" else scalar_time,
-    )
+        chosen = settings.training.base
+        objective, draw = of_base(ready(base, kernels=kernels), chosen)
     samples = NumberedSamples(noise, 0, chosen.flip, draw)
     batch = next(batches(samples, [range(chosen.batch)], 0))
     whole = chosen.model_copy(update={"accumulate": 1})
     trainer = Trainer(objective, whole, samples, Path(), accelerator(chosen.precision, "cpu"))
     return lambda: [trainer.step([batch]) for _ in range(STEPS)]
-
-
-def _spatial(schedule: TwoPhaseSchedule, alpha_bar: torch.Tensor, hole: torch.Tensor) -> TimeMap:
-    return time_input("spatial", schedule, alpha_bar, hole)  # type: ignore[return-value]
 
 
 def sampling(config: AdmConfig, batch: int, repeats: int) -> list[dict[str, Any]]:

@@ -1,21 +1,17 @@
 """ADM, the U-Net of Dhariwal & Nichol (NeurIPS 2021), with a time per image or per pixel.
 
 Names and shapes of the state dict are those of the public 256x256 checkpoints. Attention goes
-through `scaled_dot_product_attention`; activations are recomputed in the backward pass only when
-`checkpointing` is set (it costs time, and the reference's always-on variant fails when a block's
-inputs are frozen).
+through `scaled_dot_product_attention`; the change of resolution is inside residual blocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from radpipe.devices import full_precision
 from radpipe.errors import UserError
@@ -36,34 +32,6 @@ Kernels = Literal["fused", "torch"]
 CompileMode = Literal["default", "reduce-overhead"]
 
 
-class Downsample(nn.Module):
-    """Half the size: a strided convolution, or averaging inside a residual block."""
-
-    def __init__(self, channels: int, learned: bool) -> None:
-        super().__init__()
-        if learned:
-            self.op: nn.Module = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
-        else:
-            self.op = nn.AvgPool2d(2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[B, C, H, W]` -> `[B, C, H/2, W/2]`."""
-        return self.op(x)
-
-
-class Upsample(nn.Module):
-    """Twice the size by repetition, with a convolution unless inside a residual block."""
-
-    def __init__(self, channels: int, learned: bool) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1) if learned else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[B, C, H, W]` -> `[B, C, 2H, 2W]`."""
-        x = F.interpolate(x, scale_factor=2, mode="nearest")
-        return x if self.conv is None else self.conv(x)
-
-
 class ResBlock(nn.Module):
     """Two convolutions around a scale and shift by the noise level.
 
@@ -72,7 +40,7 @@ class ResBlock(nn.Module):
         out_channels: of the output.
         embedding_channels: of the time embedding.
         dropout: rate.
-        resize: `Downsample` or `Upsample` to change the size inside the block.
+        resize: changes the size of features inside the block.
     """
 
     def __init__(
@@ -81,13 +49,13 @@ class ResBlock(nn.Module):
         out_channels: int,
         embedding_channels: int,
         dropout: float,
-        resize: type[Downsample] | type[Upsample] | None = None,
+        resize: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.in_layers = nn.Sequential(
             Norm(channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1)
         )
-        self.resize = None if resize is None else resize(channels, learned=False)
+        self.resize = resize
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding_channels, 2 * out_channels))
         self.out_layers = nn.Sequential(
             Norm(out_channels),
@@ -176,10 +144,11 @@ def _pointwise(layer: nn.Module, x: Tensor) -> Tensor:
 class Stage(nn.Sequential):
     """Layers that run one after the other; blocks are given the noise level."""
 
-    def forward(self, x: Tensor, run: Callable[[nn.Module, Tensor], Tensor]) -> Tensor:  # type: ignore[override]
-        """Apply `run(layer, x)` layer by layer."""
+    def forward(self, x: Tensor, embedding: Embedding) -> Tensor:  # type: ignore[override]
+        """`[B, C, H, W]` -> `[B, C', H', W']`."""
         for layer in self:
-            x = run(layer, x)
+            block = isinstance(layer, ResBlock | AttentionBlock)
+            x = layer(x, embedding) if block else layer(x)
         return x
 
 
@@ -188,13 +157,12 @@ class AdmUNet(nn.Module):
 
     Attributes:
         config: the architecture.
-        checkpointing: recompute the activations of blocks in the backward pass.
     """
 
     def __init__(self, config: AdmConfig) -> None:
         super().__init__()
-        self.config, self.checkpointing = config, False
-        c, width = config, config.model_channels
+        self.config = c = config
+        width = config.model_channels
         self.time_embed = nn.Sequential(
             nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width)
         )
@@ -208,7 +176,7 @@ class AdmUNet(nn.Module):
                 channels = multiple * width
                 skips.append(channels)
             if level != last:
-                self.input_blocks.append(Stage(self._resize(Downsample, channels)))
+                self.input_blocks.append(Stage(self._block(channels, channels, nn.AvgPool2d(2))))
                 skips.append(channels)
         self.middle_block = Stage(
             self._block(channels, channels),
@@ -221,7 +189,7 @@ class AdmUNet(nn.Module):
                 stage = self._stage(channels + skips.pop(), multiple * width, level)
                 channels = multiple * width
                 if level and index == c.num_res_blocks:
-                    stage.append(self._resize(Upsample, channels))
+                    stage.append(self._block(channels, channels, nn.Upsample(scale_factor=2)))
                 self.output_blocks.append(stage)
         self.out = nn.Sequential(
             Norm(channels), nn.SiLU(), _zero(nn.Conv2d(channels, c.out_channels, 3, padding=1))
@@ -229,7 +197,7 @@ class AdmUNet(nn.Module):
         for norm in (module for module in self.modules() if isinstance(module, Norm)):
             norm.eps = c.norm_eps
 
-    def _block(self, channels: int, out_channels: int, resize: Any = None) -> ResBlock:
+    def _block(self, channels: int, out_channels: int, resize: nn.Module | None = None) -> ResBlock:
         c = self.config
         return ResBlock(channels, out_channels, 4 * c.model_channels, c.dropout, resize)
 
@@ -243,11 +211,6 @@ class AdmUNet(nn.Module):
         if 2**level in self.config.attention_resolutions:
             stage.append(self._attention(out_channels))
         return stage
-
-    def _resize(self, kind: type[Downsample] | type[Upsample], channels: int) -> nn.Module:
-        if self.config.resblock_updown:
-            return self._block(channels, channels, kind)
-        return kind(channels, learned=True)
 
     def forward(self, x: Tensor, time: Tensor | TimeMap) -> Tensor:
         """Noise estimate (first half of the channels) and variance fraction (second half).
@@ -277,23 +240,14 @@ class AdmUNet(nn.Module):
         with full_precision(x):
             embedding = embed(time, self.time_embed, self.config.model_channels, sizes, one_by_one)
 
-        def run(layer: nn.Module, h: Tensor) -> Tensor:
-            if not isinstance(layer, ResBlock | AttentionBlock):
-                return layer(h)
-            if self.checkpointing and torch.is_grad_enabled():
-                result: Tensor = checkpoint(layer, h, embedding, use_reentrant=False)
-                return result
-            return layer(h, embedding)
-
         skips = []
         h = x
         for stage in self.input_blocks:
-            h = stage(h, run)
+            h = stage(h, embedding)
             skips.append(h)
-        h = self.middle_block(h, run)
+        h = self.middle_block(h, embedding)
         for stage in self.output_blocks:
-            h = torch.cat([h, skips.pop()], dim=1)
-            h = stage(h, run)
+            h = stage(torch.cat([h, skips.pop()], dim=1), embedding)
         return self.out[2](self.out[0](h, silu=True))
 
 

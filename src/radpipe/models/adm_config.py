@@ -22,8 +22,8 @@ class AdmConfig:
         num_head_channels: channels of an attention head.
         in_channels: of the image.
         out_channels: twice in_channels when the network also predicts the variance.
-        resblock_updown: change of resolution inside residual blocks, else by convolutions.
-        use_scale_shift_norm: only True is supported; kept so that public descriptions fit.
+        resblock_updown, use_scale_shift_norm: only True is supported, which all public networks
+            have; kept so that their descriptions fit.
         dropout: rate inside residual blocks while training.
         use_new_attention_order: split q, k, v before the heads; the public checkpoints do not.
         norm_eps: added to the variances of group normalisation; ADM's is 1e-5.
@@ -44,12 +44,13 @@ class AdmConfig:
     norm_eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        if not self.use_scale_shift_norm:
-            raise UserError(
-                "an ADM network without scale-shift normalisation is not supported",
-                "use_scale_shift_norm: false",
-                "use a network that was trained with use_scale_shift_norm",
-            )
+        for name in ("resblock_updown", "use_scale_shift_norm"):
+            if not getattr(self, name):
+                raise UserError(
+                    f"an ADM network without `{name}` is not supported",
+                    f"{name}: false",
+                    f"use a network that was trained with {name}",
+                )
         for level, multiple in enumerate(self.channel_mult):
             width = multiple * self.model_channels
             if 2**level in self.attention_resolutions and width % self.num_head_channels:

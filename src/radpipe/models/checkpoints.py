@@ -76,22 +76,12 @@ def save_unet(path: Path, unet: AdmUNet, extra: Mapping[str, Any] | None = None)
     Args:
         path: a `.safetensors` file.
         unet: without adapters (merge them first).
-        extra: JSON values to keep beside the architecture (`read_header` gives them back).
+        extra: JSON values to keep beside the architecture.
     """
     header = {"architecture": unet.config.to_dict(), "extra": dict(extra or {})}
     weights = {name: tensor.detach().contiguous() for name, tensor in unet.state_dict().items()}
     with atomic(path) as temporary:
         save_file(weights, temporary, {_KEY: json.dumps(header, sort_keys=True)})
-
-
-def read_header(path: Path) -> dict[str, Any]:
-    """{'architecture': ..., 'extra': ...} of one of our checkpoints, without its weights.
-
-    Raises:
-        UserError: the file is missing, damaged or not one of ours.
-    """
-    with _opened(path) as file:
-        return _header(path, file.metadata())
 
 
 def load_unet(path: Path) -> AdmUNet:
@@ -101,7 +91,7 @@ def load_unet(path: Path) -> AdmUNet:
         UserError: the file is missing, damaged, not one of ours, or does not fit its header.
     """
     with _opened(path) as file:
-        config = AdmConfig.from_dict(_header(path, file.metadata())["architecture"])
+        config = _config(path, file.metadata())
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     return filled(config, weights, path)
 
@@ -216,10 +206,10 @@ def refuse_nan(weights: Mapping[str, Tensor], path: Path) -> None:
             )
 
 
-def _header(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
+def _config(path: Path, metadata: Mapping[str, str] | None) -> AdmConfig:
+    """The architecture in a file's header."""
     try:
-        header: dict[str, Any] = json.loads((metadata or {})[_KEY])
-        return {"architecture": header["architecture"], "extra": header["extra"]}
+        return AdmConfig.from_dict(json.loads((metadata or {})[_KEY])["architecture"])
     except (KeyError, ValueError):
         raise UserError(
             "the checkpoint does not say its architecture: it was not written by radpipe", str(path)

@@ -9,7 +9,6 @@ from radpipe.assets import asset as listed
 from radpipe.assets import cache_folder, fetch
 from radpipe.dag import Stage
 from radpipe.diffusion.noise import image_seed
-from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.files import write_text
 from radpipe.job import Job
 from radpipe.lazy import torch
@@ -61,11 +60,7 @@ def _train(job: Job) -> None:
         unet = models.adm.AdmUNet(architecture(job))
     use = job.resources
     models.adm.ready(unet, kernels=use.kernels, compiled=use.compile)
-    schedule = TwoPhaseSchedule()
-    objective = training.diffusion.DiffusionObjective(
-        unet, schedule, settings.vlb_weight, "all", training.diffusion.scalar_time
-    )
-    draw = training.diffusion.DrawNoisy(schedule, phase1=1.0, bank=None)
+    objective, draw = training.diffusion.of_base(unet, settings)
     if train(job, objective, settings, seed, draw, f"base network of {job.wildcards['dataset']}"):
         models.checkpoints.save_unet(
             job.out / "model.safetensors", unet, {"images": settings.images}

@@ -14,7 +14,6 @@ from radpipe.assets import cache_folder, fetch
 from radpipe.dag import Stage, Target
 from radpipe.devices import resolve_device
 from radpipe.diffusion.noise import image_seed
-from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.files import sha256, write_json, write_text
 from radpipe.imagestore import ImageStore
 from radpipe.inpainters.base import to_network
@@ -88,18 +87,8 @@ def _train(job: Job) -> None:
     model = models.adm.ready(model.train(), kernels=use.kernels, compiled=use.compile)
     found = models.lora.parameter_report(model)
     log.info("%s", found)
-    schedule = TwoPhaseSchedule()
-    objective = training.diffusion.DiffusionObjective(
-        model,
-        schedule,
-        settings.vlb_weight,
-        settings.region,
-        lambda s, alpha_bar, hole: models.denoiser.time_input(
-            settings.embedding, s, alpha_bar, hole
-        ),
-    )
     bank = Bank([f.file(f"{f.receipt.stem}.npz") for f in job.folders("bank")])
-    draw = training.diffusion.DrawNoisy(schedule, settings.phase1, bank)
+    objective, draw = training.diffusion.of_rad(model, settings, bank)
     what = f"RAD {job.wildcards['variant']} on {job.wildcards['dataset']}"
     if train(job, objective, settings, seed, draw, what):
         save(model, settings.adapt, job.out / "adapter")

@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from radpipe.diffusion.loss import Region, hybrid_loss
 from radpipe.diffusion.process import q_sample
 from radpipe.diffusion.schedule import TwoPhaseSchedule
+from radpipe.models.denoiser import time_input
 from radpipe.models.noise_embedding import TimeMap
+from radpipe.settings import BaseTraining, RadTraining
 from radpipe.training.samples import Sample
 
 TimeInput = Callable[[TwoPhaseSchedule, Tensor, Tensor], Tensor | TimeMap]
@@ -81,6 +83,30 @@ class DrawNoisy:
         if rng.random() < 0.5:
             turned = turned[:, ::-1]
         return torch.from_numpy(np.ascontiguousarray(turned))[None]
+
+
+def of_base(network: nn.Module, settings: BaseTraining) -> tuple[DiffusionObjective, DrawNoisy]:
+    """What pre-training minimises, and on what."""
+    schedule = TwoPhaseSchedule()
+    return (
+        DiffusionObjective(network, schedule, settings.vlb_weight, "all", scalar_time),
+        DrawNoisy(schedule, phase1=1.0, bank=None),
+    )
+
+
+def of_rad(
+    network: nn.Module, settings: RadTraining, bank: MaskBank
+) -> tuple[DiffusionObjective, DrawNoisy]:
+    """What fine-tuning to RAD minimises, and on what."""
+    schedule = TwoPhaseSchedule()
+
+    def time(schedule: TwoPhaseSchedule, alpha_bar: Tensor, hole: Tensor) -> Tensor | TimeMap:
+        return time_input(settings.embedding, schedule, alpha_bar, hole)
+
+    return (
+        DiffusionObjective(network, schedule, settings.vlb_weight, settings.region, time),
+        DrawNoisy(schedule, settings.phase1, bank),
+    )
 
 
 class DiffusionObjective:

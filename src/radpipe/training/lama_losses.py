@@ -16,35 +16,32 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
 from radpipe.models.lama import to_unit
-from radpipe.section import Section
 
 Discriminator = Callable[[Tensor], tuple[Tensor, list[Tensor]]]  # [0, 1] image -> logits, features
 Features = Callable[[Tensor], Sequence[Tensor]]  # [-1, 1] image -> feature maps of a frozen network
 
 
-class LamaLossWeights(Section):
-    """Weights of LaMa's losses; defaults are Big-LaMa's."""
+@dataclass(frozen=True)
+class LamaLossWeights:
+    """Weights of LaMa's losses; defaults are Big-LaMa's.
 
-    l1: float = Field(
-        10.0, ge=0, description="mean absolute error on known pixels, [0, 1] units (paper)"
-    )
-    adversarial: float = Field(10.0, ge=0, description="non-saturating GAN loss (paper)")
-    r1: float = Field(
-        1e-3, ge=0, description="penalty on the squared gradient of the real logits (paper)"
-    )
-    feature_matching: float = Field(
-        100.0, ge=0, description="mean squared difference of discriminator features (paper)"
-    )
-    perceptual: float = Field(
-        30.0,
-        ge=0,
-        description="mean squared difference of frozen features, summed over layers (paper)",
-    )
+    Attributes:
+        l1: mean absolute error on known pixels, [0, 1] units (paper).
+        adversarial: non-saturating GAN loss (paper).
+        r1: penalty on the squared gradient of the real logits (paper).
+        feature_matching: mean squared difference of discriminator features (paper).
+        perceptual: mean squared difference of frozen features, summed over layers (paper).
+    """
+
+    l1: float = 10.0
+    adversarial: float = 10.0
+    r1: float = 1e-3
+    feature_matching: float = 100.0
+    perceptual: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -100,15 +97,9 @@ def generator_loss(
         "adversarial": F.softplus(-logits).mean(),
         "feature_matching": feature_matching(real_features, fake_features),
     }
-    scale = {
-        "l1": weights.l1,
-        "adversarial": weights.adversarial,
-        "feature_matching": weights.feature_matching,
-    }
     if features is not None and weights.perceptual > 0:
         terms["perceptual"] = perceptual(features, output, target)
-        scale["perceptual"] = weights.perceptual
-    total = torch.stack([scale[name] * term for name, term in terms.items()]).sum()
+    total = torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
     return Loss(total, {name: float(term.detach()) for name, term in terms.items()})
 
 
