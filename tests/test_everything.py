@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 import tiny
 from radpipe import params
@@ -20,7 +21,7 @@ from radpipe.plugins import names as plugins
 METHODS = ["rad", "repaint", "score_sde", "mcg", "ddrm", "lama", "telea", "biharmonic"]
 MASKS = ["box"]
 METRICS = ["lpips", "fd_alexnet", "psnr_known"]
-ABLATIONS = ["components", "lora_rank", "steps"]
+ABLATIONS = ["components", "length", "lora_rank", "official", "steps"]
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +44,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     steps = folder / "src/radpipe/ablations/steps.py"
     text = steps.read_text()
-    assert text.count("FEW = (5, 10, 25)") == text.count("(*FEW, 50, 100)") == 1
-    steps.write_text(text.replace("(5, 10, 25)", "(2,)").replace("(*FEW, 50, 100)", "FEW"))
+    assert text.count("STEPS = (10, 20, 50, 100)") == 1
+    steps.write_text(text.replace("(10, 20, 50, 100)", "(2,)"))
+    official = folder / "src/radpipe/ablations/official.py"
+    text = official.read_text()
+    assert text.count('"inpainters.repaint": {}') == text.count("IMAGES = 100") == 1
+    text = text.replace('"inpainters.repaint": {}', '"inpainters.repaint.steps": 6')
+    official.write_text(text.replace("IMAGES = 100", "IMAGES = 5"))
     tiny.snakemake(folder, "all")
     return folder
 
@@ -80,7 +86,8 @@ def test_the_main_table_has_a_finite_number_everywhere(folder: Path) -> None:
 
 
 def test_every_variant_of_every_ablation_was_run(folder: Path) -> None:
-    variants = {"components": 6, "lora_rank": 2, "steps": 3}
+    variants = {"components": 6, "length": 2, "lora_rank": 2, "official": 1, "steps": 3}
+    unchanged = {"steps": "rad", "official": "repaint"}
     for name, count in variants.items():
         data = table(folder, f"ablation_{name}")
         assert data["method"].nunique() == 1 + count + 1  # and the truth
@@ -88,10 +95,31 @@ def test_every_variant_of_every_ablation_was_run(folder: Path) -> None:
         quality = data[data["metric"] == "lpips"]
         assert len(quality) == (1 + count + 1) * len(MASKS)
         assert quality["value"].astype(float).map(math.isfinite).all()
-        assert data["method"].iloc[0] == ("rad" if name == "steps" else "rad@reference")
+        assert data["method"].iloc[0] == unchanged.get(name, "rad@reference")
     evaluations = table(folder, "ablation_steps")
     solvers = evaluations[~evaluations["method"].isin(["rad", "truth"])]
     assert set(solvers["evaluations"].astype(float)) == {2.0}
+    # fewer images, no distance of sets, and a difference over the images that both have
+    official = table(folder, "ablation_official")
+    official = official[official["method"] == "repaint@official-repaint"].set_index("metric")
+    assert "fd_alexnet" not in official.index
+    assert set(official["n"].astype(int)) == {5}
+    assert math.isfinite(float(official.loc["lpips", "difference"]))
+
+
+def test_the_lengths_are_shares_of_rads_training(folder: Path) -> None:
+    data = pd.read_csv(folder / "results/figures/training_length.csv")
+    trained = data[data["method"].str.startswith("rad")]
+    assert set(trained["images"]) == {1.0, 6.0, 8.0, 16.0}
+    assert data.loc[~data["method"].str.startswith("rad"), "images"].isna().all()
+
+
+def test_rad_answers_several_times(folder: Path) -> None:
+    data = pd.read_csv(folder / "results/figures/draws.csv")
+    assert set(data["draws"]) == {4}
+    assert (data["mean_pixel_spread"] > 0).all()
+    with Image.open(folder / "results/draws/emoji/reverse.gif") as film:
+        assert film.n_frames == 1 + 3 + 1  # the input, the states that the network saw, the answer
 
 
 def test_every_claim_is_judged_where_it_can_be(folder: Path) -> None:

@@ -250,14 +250,15 @@ class Settings(Section):
 
         Args:
             dataset: a key of `datasets`.
-            changes: dotted keys and values on top (an ablation's variant).
+            changes: dotted keys on top (an ablation's variant), each with its value or a function
+                of the value that holds without it.
         """
         raw = self.model_dump(mode="json")
         for name in self.datasets[dataset].overrides:
             for key, value in flatten(self.overrides[name]).items():
                 _override(raw, name, key, value)
         for key, value in (changes or {}).items():
-            put(raw, key, value)
+            put(raw, key, value(get(raw, key)) if callable(value) else value)
         return section(Settings, raw, "", f"{PARAMS} (data set {dataset})")
 
     def reader(self, dataset: str) -> str:

@@ -2,8 +2,8 @@
 
 A file defines `ABLATION`. A variant is addressed as `<ablation>-<variant>` and its cells as
 `rad@<ablation>-<variant>`; a variant that changes no training shares the default's weights.
-Variants that are trained see `training.ablation_images` images each; so does `reference`, the
-unchanged RAD that they are compared with.
+Variants that are trained see `training.ablation_images` images each, unless the images are what
+they vary; so does `reference`, the unchanged RAD that they are compared with.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ class Ablation:
     Attributes:
         title: heading of its table and figure.
         axis: what varies, for the axis label.
-        variants: name -> dotted settings changed; the unchanged RAD is always shown beside them.
+        variants: name -> dotted settings changed, each to a value or by a function of what it is;
+            the unchanged method is always shown beside them.
         labels: name -> how the variant is printed.
-        default_label: how the unchanged RAD is printed among them.
+        default_label: how the unchanged method is printed among them.
         paper: the direction that the paper reports, in words.
+        method: whose settings vary: a file of inpainters/.
     """
 
     title: str
@@ -36,23 +38,29 @@ class Ablation:
     labels: Mapping[str, str]
     default_label: str
     paper: str
+    method: str = "rad"
 
     @property
     def unchanged(self) -> str:
         """The method that the variants are compared with: RAD trained on as many images."""
         trained = any(trains(changes) for changes in self.variants.values())
-        return str(Method("rad", REFERENCE if trained else DEFAULT))
+        return str(Method(self.method, REFERENCE if trained else DEFAULT))
+
+    def varies(self, key: str) -> bool:
+        """Whether a dotted setting differs among the variants."""
+        return any(key in changes for changes in self.variants.values())
 
     def methods(self, name: str) -> dict[str, str]:
-        """Cell method -> label, the unchanged RAD first."""
+        """Cell method -> label, the unchanged method first."""
         return {self.unchanged: self.default_label} | {
-            method_of(name, variant): self.labels.get(variant, variant) for variant in self.variants
+            method_of(name, variant, self.method): self.labels.get(variant, variant)
+            for variant in self.variants
         }
 
 
-def method_of(name: str, variant: str) -> str:
+def method_of(name: str, variant: str, method: str = "rad") -> str:
     """The cell method of an ablation's variant."""
-    return str(Method("rad", f"{name}-{variant}"))
+    return str(Method(method, f"{name}-{variant}"))
 
 
 def load(name: str) -> Ablation:

@@ -55,6 +55,29 @@ class Counted:
         return Counted(for_hole(self.wrapped, hole), self.tally)
 
 
+class Watched:
+    """A network that shows its inputs to an onlooker; stands wherever the network stands.
+
+    Args:
+        model: see `Counted`.
+        show: given each batch as pixels, uint8 `[B, H, W, 3]`, before it is evaluated; may be None.
+    """
+
+    def __init__(
+        self, model: Any, show: Callable[[NDArray[np.uint8]], object] | None = None
+    ) -> None:
+        self.model, self.show = model, show
+
+    def __call__(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        if self.show is not None:
+            self.show(to_pixels(x.detach()))
+        return self.model(x, *args, **kwargs)
+
+    def with_hole(self, hole: torch.Tensor) -> Watched:
+        """See `solvers.for_hole`."""
+        return Watched(for_hole(self.model, hole), self.show)
+
+
 class Inpainter(ABC):
     """One inpainting method. White/True = hole = generate.
 

@@ -11,15 +11,13 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from torch import Tensor
 
 from radpipe import pictures
 from radpipe.devices import resolve_device
 from radpipe.diffusion.noise import image_seed
-from radpipe.diffusion.solvers import for_hole
 from radpipe.errors import UserError, unknown
 from radpipe.inpainters import load as load_class
-from radpipe.inpainters.base import run_batch, to_pixels
+from radpipe.inpainters.base import Watched, run_batch
 from radpipe.inpainting.crop import Crop, Mask, Piece, Pixels, pieces
 from radpipe.masks import hole as polarity
 from radpipe.method import Method
@@ -128,7 +126,7 @@ class Filler:
         )
         self.planned_evaluations = max(1, self.inpainter.planned_evaluations())
         counted = self.inpainter.model
-        self._watched = _Watched(counted.wrapped if counted is not None else None)
+        self._watched = Watched(counted.wrapped if counted is not None else None)
         if counted is not None:
             counted.wrapped = self._watched
 
@@ -220,22 +218,6 @@ class Filler:
         images = [picture.filled(f.picture, hole).image() for f in fillings]
         results = [i if isinstance(image, Image.Image) else np.asarray(i) for i in images]
         return results[0] if samples is None else results
-
-
-class _Watched:
-    """A network that shows its inputs, as pixels, to an onlooker."""
-
-    def __init__(self, model: Any, show: Callable[[Pixels], None] | None = None) -> None:
-        self.model, self.show = model, show
-
-    def __call__(self, x: Tensor, *args: Any, **kwargs: Any) -> Any:
-        if self.show is not None:
-            self.show(to_pixels(x.detach()))
-        return self.model(x, *args, **kwargs)
-
-    def with_hole(self, hole: Tensor) -> _Watched:
-        """See `solvers.for_hole`."""
-        return _Watched(for_hole(self.model, hole), self.show)
 
 
 def load(

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 KEYS = ("run.datasets", "run.masks", "run.ablations", "run.methods", "evaluation.metrics")
 CAPTION = (
-    "{paper} Each variant differs from RAD only in the settings named in the column `changes` of "
-    "the CSV file, and sees as many training images. In brackets: 95 % interval; a dagger: the "
-    "paired difference to the unchanged RAD excludes zero (95 %). Bold: best, underlined: second. "
-    "Truth: the untouched images, scored like a variant."
+    "{paper} Each variant differs from the first row only in the settings named in the column "
+    "`changes` of the CSV file, and sees as many training images unless they are what varies. In "
+    "brackets: 95 % interval; a dagger: the paired difference to the first row excludes zero "
+    "(95 %). Bold: best, underlined: second. Truth: the untouched images, scored like a variant."
 )
 
 
@@ -41,7 +41,10 @@ def ablation_table(name: str, ablation: Ablation) -> Declared:
             table stale.
     """
     caption = CAPTION.format(paper=ablation.paper)
-    changes = {method_of(name, v): _in_words(own) for v, own in ablation.variants.items()}
+    changes = {
+        method_of(name, variant, ablation.method): _in_words(own)
+        for variant, own in ablation.variants.items()
+    }
 
     def needs(pipeline: Pipeline) -> list[Target]:
         return cell_targets(pipeline, [*ablation_methods(pipeline, name), TRUTH])
@@ -53,7 +56,7 @@ def ablation_table(name: str, ablation: Ablation) -> Declared:
         table["variant"] = table["method"].map(labels)
         table["changes"] = table["method"].map(changes).fillna("")
         blocks, same = readable(table, labels, ablation.axis)
-        notes = [*_asked_for(job, name), *_budget(job, ablation.unchanged), *same, *notes]
+        notes = [*_asked_for(job, name), *_budget(job, ablation), *same, *notes]
         return Table(ablation.title, table, blocks, caption, tuple(notes))
 
     return KEYS, caption, needs, build
@@ -66,14 +69,15 @@ def _asked_for(job: Job, name: str) -> list[str]:
     return [f"{printed.NOT_RUN}: the settings do not ask for these variants; {add}."]
 
 
-def _budget(job: Job, unchanged: str) -> list[str]:
+def _budget(job: Job, ablation: Ablation) -> list[str]:
     """How long RAD itself was trained for this table, where that is its own training."""
-    if not Method.parse(unchanged).is_variant:
+    if not Method.parse(ablation.unchanged).is_variant:
         return []
     datasets = job.settings["run.datasets"]
-    seen = {dataset: images_seen(job, dataset, unchanged) for dataset in datasets}
+    seen = {dataset: images_seen(job, dataset, ablation.unchanged) for dataset in datasets}
+    who = "RAD" if ablation.varies("training.rad.images") else "RAD and every variant"
     return [
-        f"{dataset}: RAD and every variant that is trained saw {images:,} training images here. "
+        f"{dataset}: {who} saw {images:,} training images here. "
         "After short trainings a difference is also one in how fast a variant learns."
         for dataset, images in seen.items()
         if images is not None
@@ -81,4 +85,4 @@ def _budget(job: Job, unchanged: str) -> list[str]:
 
 
 def _in_words(changes: Mapping[str, object]) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in changes.items())
+    return ", ".join(key if callable(v) else f"{key}: {v}" for key, v in changes.items())

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from radpipe.ablations import components, lora_rank, method_of
+from radpipe.ablations import components, lora_rank, method_of, official
 from radpipe.evaluation import info
 from radpipe.report import printed
 from radpipe.report.evidence import Evidence, in_words
@@ -38,7 +38,12 @@ NO_WORSE = (
     f"{100 * MARGIN:.0f} % of the LPIPS of {{1}}{{2}}; does not hold where it is above 0"
 )
 PAPER = "paper, ablation"
-ABLATIONS = {"components": components.ABLATION, "lora_rank": lora_rank.ABLATION}
+ABLATIONS = {
+    "components": components.ABLATION,
+    "lora_rank": lora_rank.ABLATION,
+    "official": official.ABLATION,
+}
+OFFICIAL = method_of("official", "repaint", "repaint")  # RePaint at its official budget
 
 
 class Verdict(NamedTuple):
@@ -158,7 +163,8 @@ def speed_at_few(evidence: Evidence) -> Verdict:
     if rad.evaluations > FEW:
         count = number(rad.evaluations, 0)
         return Verdict(UNTESTED, f"RAD has {count} evaluations in this run, more than {FEW}")
-    quality = no_worse_than_repaint(evidence)
+    measured = all(evidence.cell(OFFICIAL, mask) for mask in evidence.masks)
+    quality = no_worse_than_repaint(evidence, OFFICIAL if measured else "repaint")
     if quality.outcome == UNTESTED:
         return quality
     outcome = quality.outcome if ratio >= FACTOR else FAILS
@@ -178,17 +184,18 @@ def speed_up(evidence: Evidence, rad: str, repaint: str) -> tuple[float, str]:
     return ratio, f"{number(ratio)} times: {both}, on {fast.device}"
 
 
-def no_worse_than_repaint(evidence: Evidence) -> Verdict:
-    """LPIPS of RAD against RePaint's at the budgets of this run, mask by mask."""
+def no_worse_than_repaint(evidence: Evidence, repaint: str = "repaint") -> Verdict:
+    """LPIPS of RAD at the budget of this run against RePaint's at one, mask by mask."""
     found, outcomes, counts = [], [], ""
     for mask in evidence.masks:
-        rad, other = evidence.cell("rad", mask), evidence.cell("repaint", mask)
-        paired = evidence.difference("rad", "repaint", "lpips", mask)
+        rad, other = evidence.cell("rad", mask), evidence.cell(repaint, mask)
+        paired = evidence.difference("rad", repaint, "lpips", mask)
         if paired is None or not rad or not other:
             return Verdict(UNTESTED, "LPIPS of RAD and of RePaint is not there on every mask")
         outcomes.append(_small(paired.low, paired.high, MARGIN * other.value("lpips")))
         found.append(f"{mask} {in_words(paired)}")
-        counts = f"{number(rad.evaluations, 0)} and {number(other.evaluations, 0)} evaluations"
+        counts = f"{number(rad.evaluations, 0)} and {number(other.evaluations, 0)} evaluations, "
+        counts += f"{paired.n:,} images"
     text = f"LPIPS, RAD - RePaint: {', '.join(found)}; {counts}"
     return Verdict(max(outcomes, key=(HOLDS, OPEN, FAILS).index), text)
 
@@ -215,7 +222,8 @@ SPEED = (
         "after the paper's abstract; the budget is our choice",
         f"RePaint at its official budget takes at least {FACTOR} times the seconds of RAD at "
         f"the budget of this run, which is at most {FEW} evaluations, one image at a time, "
-        "measured in one process; and the next claim holds",
+        "measured in one process; and the next claim holds with RePaint at its official budget, "
+        "if that was sampled (ablation `official`)",
         speed_at_few,
         "lpips",
     ),

@@ -126,12 +126,14 @@ def readable(folder: Folder, name: str) -> Path:
 
 
 def difference(cell: Cell | None, other: Cell | None, metric: str) -> Interval | None:
-    """Paired `cell - other`; None where the metric has no interval or one is not available."""
+    """Paired `cell - other`; None where the metric has no interval or one is not available, and
+    for a distance of sets of different size."""
     row, others = (c.rows.get(metric, {}) if c else {} for c in (cell, other))
     if not cell or not other or row.get("value") is None or others.get("value") is None:
         return None
     if row.get("replicates") and others.get("replicates"):
-        _require_same_images(cell, other)
+        if len(shared_images(cell, other)) < max(row["n"], others["n"]):
+            return None
         mine, theirs = np.array(row["replicates"]), np.array(others["replicates"])
         return jackknife_difference(cell.value(metric), mine, other.value(metric), theirs, row["n"])
     if metric not in cell.scores or row.get("low") is None or others.get("low") is None:
@@ -144,23 +146,36 @@ def pooled_difference(pairs: Sequence[tuple[Cell, Cell]], metric: str) -> Interv
 
     An image counts once: its differences on the masks are averaged before images are drawn.
     """
-    for cell, other in pairs:
-        _require_same_images(cell, other)
+    ids = [shared_images(*pair) for pair in pairs]
     mine, theirs = (
-        np.mean([pair[side].scores[metric].to_numpy(float) for pair in pairs], axis=0)
+        np.mean(
+            [
+                pair[side].scores.set_index("image")[metric].loc[shared].to_numpy(float)
+                for pair, shared in zip(pairs, ids, strict=True)
+            ],
+            axis=0,
+        )
         for side in (0, 1)
     )
     first = pairs[0][0]
     return bootstrap_difference(mine, theirs, first.seed, first.resamples)
 
 
-def _require_same_images(cell: Cell, other: Cell) -> None:
-    if list(cell.scores["image"]) != list(other.scores["image"]):
+def shared_images(cell: Cell, other: Cell) -> list[str]:
+    """The images of both cells, sorted: those of the smaller one.
+
+    Raises:
+        UserError: neither cell has all images of the other.
+    """
+    mine, theirs = list(cell.scores["image"]), list(other.scores["image"])
+    shared = sorted({*mine} & {*theirs})
+    if shared not in (mine, theirs):
         raise UserError(
             f"{cell.method} and {other.method} were scored on different images",
             f"results/metrics/{cell.dataset}",
             "run: snakemake --cores all all",
         )
+    return shared
 
 
 def weights_used(job: Job, dataset: str, method: str) -> list[tuple[str, Receipt]]:

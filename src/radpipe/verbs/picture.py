@@ -14,6 +14,7 @@ WHAT = {
     "sample": "inpainted images",
     "reference": "feature statistics",
     "evaluate": "scores",
+    "draws": "several answers, animation",
     "timing": "seconds, memory",
     "gaussian": "closed-form check",
     "table": "tables, claims",

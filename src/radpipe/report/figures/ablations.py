@@ -56,8 +56,8 @@ def draw(job: Job) -> Drawing:
         rows = figure.subfigures(len(panels), 1, height_ratios=heights, squeeze=False)[:, 0]
         for part, ((dataset, name), own) in zip(rows, panels, strict=True):
             axes = part.subplots(1, len(masks), squeeze=False, sharey=True)[0]
-            title = f"{load(str(name)).title}, {dataset}\n{trained(own)}"
-            part.suptitle(title, fontweight="bold", fontsize=9)
+            title = (f"{load(str(name)).title}, {dataset}", trained(own))
+            part.suptitle("\n".join(filter(None, title)), fontweight="bold", fontsize=9)
             for column, mask in enumerate(masks):
                 panel = _curves if name == CURVES else _bars
                 panel(axes[column], own[own["mask"] == mask])
@@ -81,7 +81,9 @@ def plotted(job: Job) -> pandas.DataFrame:
 
 
 def trained(part: pandas.DataFrame) -> str:
-    """What was trained for a row of panels, in words."""
+    """What was trained for a row of panels of RAD, in words."""
+    if not part["method"].str.match(r"rad\b").any():
+        return ""
     images = sorted({int(n) for n in part["images"].dropna()})
     if not images:
         return "public weights: the images seen are not recorded"

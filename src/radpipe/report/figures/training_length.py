@@ -1,0 +1,99 @@
+"""Quality of RAD against the images that it was trained on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from radpipe.ablations.length import ABLATION
+from radpipe.job import Job
+from radpipe.lazy import matplotlib, pandas
+from radpipe.report import printed, style
+from radpipe.report.printed import RED
+from radpipe.report.results import (
+    SCORES,
+    ablation_methods,
+    cell_targets,
+    images_seen,
+    read_scores,
+)
+from radpipe.report.style import Drawing
+
+if TYPE_CHECKING:
+    from radpipe.dag import Target
+    from radpipe.pipeline import Pipeline
+
+KEYS = ("run.datasets", "run.methods", "run.masks", "run.ablations")
+NAME = "length"
+METRICS = ("lpips", "fid_truth", "fd_alexnet_truth")
+COLUMNS = (*SCORES, "images")
+CAPTION = (
+    "RAD after trainings of different length, each with a learning rate that ends with it: is the "
+    "curve flat at its right end, or would more images help? Bars: 95 % intervals. The other "
+    "methods of the comparison as lines, at their own budgets."
+)
+
+
+def needs(pipeline: Pipeline) -> list[Target]:
+    """Scores and weights of the trainings, and of the comparison."""
+    return cell_targets(pipeline, [*pipeline.settings.run.methods, *_lengths(pipeline)])
+
+
+def _lengths(pipeline: Pipeline) -> list[str]:
+    return ablation_methods(pipeline, NAME) if NAME in pipeline.settings.run.ablations else []
+
+
+def draw(job: Job) -> Drawing:
+    """Rows: data set and metric; columns: masks."""
+    data, masks = plotted(job), list(job.settings["run.masks"])
+    if data["images"].nunique() < 2:
+        text = f"not run: `run.ablations` in params.yaml does not name `{NAME}`"
+        return style.empty(text, COLUMNS, CAPTION)
+    panels = list(data.groupby(["dataset", "metric"], sort=False))
+    with style.rc():
+        figure = style.canvas(1.2 + 2.3 * len(masks), 0.7 + 2.1 * len(panels))
+        grid = figure.subplots(len(panels), len(masks), squeeze=False, sharey="row", sharex=True)
+        for row, ((dataset, _), own) in zip(grid, panels, strict=True):
+            for axes, mask in zip(row, masks, strict=True):
+                _panel(axes, own[own["mask"] == mask], list(job.settings["run.methods"]))
+            row[0].set_ylabel(f"{own['label'].iloc[0]}\n{dataset}")
+        for axes, mask in zip(grid[0], masks, strict=True):
+            axes.set_title(mask)
+        for axes in grid[-1]:
+            axes.set_xlabel("training images seen by RAD")
+        handles, names = grid[0][0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=2 + 2 * len(masks))
+    return Drawing(figure, data, CAPTION)
+
+
+def plotted(job: Job) -> pandas.DataFrame:
+    """A row per data set, metric, mask and method; the images seen are RAD's alone."""
+    lengths = ABLATION.methods(NAME) if NAME in job.settings["run.ablations"] else ()
+    data = read_scores(job, dict.fromkeys([*job.settings["run.methods"], *lengths]), METRICS)
+    seen = [images_seen(job, row.dataset, row.method) for row in data.itertuples()]
+    return data.assign(images=pandas.Series(seen, dtype=float))[list(COLUMNS)]
+
+
+def _panel(axes: matplotlib.axes.Axes, part: pandas.DataFrame, methods: list[str]) -> None:
+    """RAD as a curve with its intervals, each other method as a line across."""
+    trained = part[part["images"].notna()].sort_values("images")
+    for row in part[part["images"].isna()].itertuples():
+        place = methods.index(row.method)
+        axes.axhline(
+            row.value,
+            color=printed.mark(row.method, place)[0],
+            linestyle=style.DASHES[place % len(style.DASHES)],
+            linewidth=1,
+            label=printed.label(row.method),
+        )
+    low, high = (trained[end].astype(float) for end in ("low", "high"))
+    axes.errorbar(
+        trained["images"],
+        trained["value"],
+        yerr=[trained["value"] - low, high - trained["value"]],
+        color=RED,
+        marker="o",
+        capsize=2.5,
+        label=printed.label("rad"),
+        zorder=4,
+    )
+    axes.set_xscale("log")
