@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 
 TINY: dict[str, Any] = {
+    "run.datasets": ["emoji"],
     "run.methods": ["rad", "repaint", "telea"],
     "run.masks": ["box"],
     "run.ablations": [],
