@@ -11,7 +11,7 @@ from radpipe.method import TRUTH
 from radpipe.report import printed
 from radpipe.report.claims import ABLATIONS, BEHIND, HOLDS, UNTESTED, Verdict, claims, speed_up
 from radpipe.report.evidence import Evidence
-from radpipe.report.results import ablation_methods, cell_targets, timing_targets
+from radpipe.report.needs import ablation_methods, cell_targets, timing_targets
 from radpipe.report.table import Block, Table, Text
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import Any
 
 from radpipe.job import Job
 from radpipe.report import printed
-from radpipe.report.results import read_timing, timing_targets
+from radpipe.report.needs import timing_targets
+from radpipe.report.results import read_timing
 from radpipe.report.table import Block, Table, number
 
 KEYS = ("run.datasets", "run.methods")
