@@ -52,12 +52,8 @@ def cell_targets(pipeline: Pipeline, methods: Iterable[str]) -> list[Target]:
 def weight_targets(pipeline: Pipeline, methods: Iterable[str]) -> list[Target]:
     """The networks that some methods run on, on every data set."""
     kinds = [Method.parse(m) for m in methods]
-    found = [
-        w
-        for d in pipeline.settings.run.datasets
-        for kind in kinds
-        for w in pipeline.weights(d, kind)
-    ]
+    datasets = pipeline.settings.run.datasets
+    found = [w for d in datasets for kind in kinds for w in pipeline.weights(d, kind)]
     return list(dict.fromkeys(found))
 
 

@@ -164,34 +164,33 @@ def _require_same_images(cell: Cell, other: Cell) -> None:
         )
 
 
-def weights_used(job: Job, dataset: str, method: str) -> list[tuple[str, Receipt]]:
-    """(stage, receipt) of the checkpoints upstream that a method runs on; none for the truth."""
+def weights_used(job: Job, dataset: str, method: str) -> dict[str, Receipt]:
+    """Stage -> receipt of the checkpoints upstream that a method runs on; none for the truth."""
     kind = Method.parse(method)
     requires = None if kind.is_truth else load_method(kind.name).requires
-    found = job.folders(requires, dataset=dataset) if requires else []
-    if requires == "rad":  # a variant that changes no training has the default's weights
-        own = job.folders("rad", dataset=dataset, variant=kind.variant)
-        found = own or job.folders("rad", dataset=dataset, variant=DEFAULT)
-    weights = [(str(requires), folder.made) for folder in found]
+    if requires != "rad":
+        found = job.folders(requires, dataset=dataset) if requires else []
+        return {folder.stage: folder.made for folder in found}
+    # a variant that changes no training has the default's weights
+    own = job.folders("rad", dataset=dataset, variant=kind.variant)
+    adapter = own or job.folders("rad", dataset=dataset, variant=DEFAULT)
     # a network trained from scratch holds nothing of the base network
-    trained = [made.settings["training.rad"] or {} for _, made in weights if requires == "rad"]
-    if any(training.get("adapt") != "scratch" for training in trained):
-        base = job.folders("base", dataset=dataset)
-        weights = [*(("base", folder.made) for folder in base), *weights]
-    return weights
+    trainings = [folder.made.settings["training.rad"] or {} for folder in adapter]
+    adapts = any(training.get("adapt") != "scratch" for training in trainings)
+    base = job.folders("base", dataset=dataset) if adapts else []
+    return {folder.stage: folder.made for folder in [*base, *adapter]}
 
 
 def images_seen(job: Job, dataset: str, method: str) -> int | None:
     """Training images of a RAD variant; None for another method, or where that is not recorded."""
-    used = dict(weights_used(job, dataset, method))
-    images: int | None = used["rad"].facts.get("images") if "rad" in used else None
-    return images
+    used = weights_used(job, dataset, method)
+    return used["rad"].facts.get("images") if "rad" in used else None
 
 
 def describe_weights(job: Job, dataset: str, method: str) -> str:
     """The weights of a method: where they are from and the start of their checksums."""
     parts = []
-    for stage, made in weights_used(job, dataset, method):
+    for stage, made in weights_used(job, dataset, method).items():
         facts = made.facts
         source = facts.get("weights", "")
         if not source and "asset" in facts:

@@ -40,6 +40,13 @@ class Block:
     rows: tuple[tuple[Text | str, ...], ...]
 
 
+def entries(
+    data: pandas.DataFrame, columns: Mapping[str, Callable[[Any], Text | str]]
+) -> tuple[tuple[Text | str, ...], ...]:
+    """The rows of a block: column name -> what it shows of a row of the data."""
+    return tuple(tuple(show(row) for show in columns.values()) for row in data.itertuples())
+
+
 @dataclass(frozen=True)
 class Table:
     """What a table file builds.

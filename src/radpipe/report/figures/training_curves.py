@@ -48,16 +48,14 @@ def plotted(job: Job) -> pandas.DataFrame:
     parts = []
     for stage in STAGES:
         for folder in job.folders(stage):
-            training, name, above = stage, "loss", folder.path.parent
-            if stage == "rad":
-                variant, above = folder.path.name, above.parent
-                training = "rad" if variant == DEFAULT else "variants"
-                name = variant.partition("-")[2] or variant
+            dataset, variant = folder.wildcards["dataset"], folder.wildcards.get("variant", "")
+            training = stage if variant in ("", DEFAULT) else "variants"
+            name = variant.partition("-")[2] or variant or "loss"
             wide = pandas.read_csv(readable(folder, "loss.csv"))
             losses = [c for c in wide if c == "loss" or c.endswith("_loss")]
             long = wide.melt("images", losses, "curve", "value").rename(columns={"value": "loss"})
             long["curve"] = long["curve"].str.removesuffix("_loss").replace("loss", name)
-            parts.append(long.assign(dataset=above.name, training=training)[list(COLUMNS)])
+            parts.append(long.assign(dataset=dataset, training=training)[list(COLUMNS)])
     return stacked(parts, COLUMNS)
 
 
