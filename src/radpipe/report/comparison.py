@@ -72,7 +72,14 @@ def cell_rows(cell: Cell, other: Cell | None, weights: str) -> list[Row]:
     rows = []
     place = (cell.dataset, cell.method, cell.mask)
     compared = other is not None and cell.method not in (other.method, TRUTH)
-    for metric, row in cell.rows.items():
+    counted = {
+        "label": "Evaluations",
+        "value": cell.evaluations,
+        "n": len(cell.scores),
+        "unit": "per image",
+        "lower_is_better": True,
+    }
+    for metric, row in {**cell.rows, EVALUATIONS: counted}.items():
         value = printed.NOT_AVAILABLE if row["value"] is None else float(row["value"])
         entry = {**row, **_row(*place, metric), "value": value, "weights": weights}
         paired = difference(cell, other, metric) if compared else None
@@ -84,15 +91,7 @@ def cell_rows(cell: Cell, other: Cell | None, weights: str) -> list[Row]:
                 "significant": "yes" if paired.excludes(0.0) else "no",
             }
         rows.append(entry)
-    counted = {
-        "label": "Evaluations",
-        "value": cell.evaluations,
-        "n": len(cell.scores),
-        "unit": "per image",
-        "lower_is_better": True,
-        "weights": weights,
-    }
-    return [*rows, _row(*place, EVALUATIONS) | counted]
+    return rows
 
 
 def not_run_row(dataset: str, method: str, mask: str, metric: str) -> Row:

@@ -13,20 +13,32 @@ if TYPE_CHECKING:
     from radpipe.pipeline import Pipeline
 
 
-def comparison(pipeline: Pipeline) -> list[Target]:
+def comparison_targets(pipeline: Pipeline) -> list[Target]:
     """Scores and weights of the comparison, and the truth's scores."""
     return cell_targets(pipeline, [*pipeline.settings.run.methods, TRUTH])
 
 
-def ablations(pipeline: Pipeline) -> list[Target]:
+def ablation_targets(pipeline: Pipeline) -> list[Target]:
     """Scores and weights of every ablation that is run."""
     return cell_targets(pipeline, ablation_methods(pipeline, *pipeline.settings.run.ablations))
 
 
-def trainings(pipeline: Pipeline) -> list[Target]:
+def training_targets(pipeline: Pipeline) -> list[Target]:
     """The trainings of the comparison and of the ablations that are run."""
     run = pipeline.settings.run
     return weight_targets(pipeline, [*run.methods, *ablation_methods(pipeline, *run.ablations)])
+
+
+def quality_time_targets(pipeline: Pipeline) -> list[Target]:
+    """Scores of the comparison and the timing."""
+    return [*pipeline.cells, *timing_targets(pipeline)]
+
+
+def picture_targets(pipeline: Pipeline) -> list[Target]:
+    """The comparison's scores, with the truths, holes and samples that they were made from."""
+    stages = ("data", "holes", "sample")
+    read = [t for cell in pipeline.cells for t in pipeline.upstream(cell) if t.stage.name in stages]
+    return list(dict.fromkeys([*pipeline.cells, *read]))
 
 
 def timing_targets(pipeline: Pipeline) -> list[Target]:

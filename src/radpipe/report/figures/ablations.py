@@ -8,8 +8,8 @@ from radpipe.ablations import load
 from radpipe.ablations.steps import SOLVERS
 from radpipe.job import Job
 from radpipe.lazy import matplotlib, pandas
-from radpipe.report import needs as needed
 from radpipe.report import style
+from radpipe.report.needs import ablation_targets
 from radpipe.report.printed import COLOURS, MARKERS, RED
 from radpipe.report.results import SCORES, images_seen, read_scores, stacked
 from radpipe.report.style import Drawing
@@ -25,7 +25,7 @@ CAPTION = (
     "that values compare within a row of panels only."
 )
 COLUMNS = (*SCORES, "ablation", "variant", "images")
-needs = needed.ablations
+needs = ablation_targets
 
 
 def draw(job: Job) -> Drawing:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from radpipe.job import Job
 from radpipe.lazy import matplotlib, pandas
 from radpipe.report import panels, printed, style
-from radpipe.report.needs import timing_targets
+from radpipe.report.needs import quality_time_targets
 from radpipe.report.results import SCORES, read_scores, read_timing
 from radpipe.report.style import Drawing
-
-if TYPE_CHECKING:
-    from radpipe.dag import Target
-    from radpipe.pipeline import Pipeline
 
 KEYS = ("run.datasets", "run.methods", "run.masks")
 METRICS = ("lpips", "fid_truth", "fd_alexnet_truth", "fid", "fd_alexnet")
@@ -25,11 +20,7 @@ CAPTION = (
 )
 SECONDS = ("seconds", "seconds_q25", "seconds_q75")
 COLUMNS = (*SCORES, *SECONDS)
-
-
-def needs(pipeline: Pipeline) -> list[Target]:
-    """Scores of the comparison and the timing."""
-    return [*pipeline.cells, *timing_targets(pipeline)]
+needs = quality_time_targets
 
 
 def draw(job: Job) -> Drawing:

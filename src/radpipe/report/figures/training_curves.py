@@ -5,8 +5,8 @@ from __future__ import annotations
 from radpipe.job import Job
 from radpipe.lazy import matplotlib, pandas
 from radpipe.method import DEFAULT
-from radpipe.report import needs as needed
 from radpipe.report import style
+from radpipe.report.needs import training_targets
 from radpipe.report.printed import COLOURS
 from radpipe.report.results import readable, stacked
 from radpipe.report.style import Drawing
@@ -23,7 +23,7 @@ CAPTION = (
     "another loss region are not comparable with each other; `reference` is RAD itself with as "
     "many images as they. LaMa: generator and discriminator."
 )
-needs = needed.trainings
+needs = training_targets
 
 
 def draw(job: Job) -> Drawing:

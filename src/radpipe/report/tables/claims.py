@@ -80,7 +80,7 @@ def _other(dataset: str) -> tuple[str, ...]:
     return (
         dataset,
         "state_of_the_art",
-        f"RAD is the state of the art on {printed.DATASETS[dataset]} at 256 pixels",
+        f"RAD is the state of the art on {printed.PAPER_DATASETS[dataset]} at 256 pixels",
         "paper, main table",
         "the claims above, on this data set",
         f"`{dataset}` is not in `run.datasets`",

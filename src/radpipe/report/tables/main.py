@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from radpipe.job import Job
 from radpipe.method import TRUTH
-from radpipe.report import needs as needed
 from radpipe.report import printed
 from radpipe.report.comparison import compare, long_table, not_run_row, readable
+from radpipe.report.needs import comparison_targets
 from radpipe.report.table import Table
 
 KEYS = ("run.datasets", "run.methods", "run.masks", "evaluation.metrics")
@@ -18,7 +18,7 @@ CAPTION = (
     "image, counted while sampling. (paper): the number that the paper reports, where it is "
     "publicly known."
 )
-needs = needed.comparison
+needs = comparison_targets
 
 
 def build(job: Job) -> Table:
