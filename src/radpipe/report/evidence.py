@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache, cached_property, partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from radpipe.job import Job
 from radpipe.method import TRUTH
 from radpipe.report import printed
 from radpipe.report.comparison import NEAREST_ZERO
-from radpipe.report.results import difference, pooled_difference, read_cell, read_timing
+from radpipe.report.results import Cell, difference, pooled_difference, read_cell, read_timing
 from radpipe.report.table import number
 
 
@@ -32,7 +32,7 @@ class Evidence:
         self.job, self.dataset = job, dataset
         self.masks: list[str] = job.settings["run.masks"]
         self.methods: list[str] = job.settings["run.methods"]
-        self.cell = cache(partial(read_cell, job, dataset))
+        self.cell: Callable[[str, str], Cell | None] = cache(partial(read_cell, job, dataset))
 
     @property
     def metrics(self) -> list[str]:
