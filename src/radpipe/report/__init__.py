@@ -9,33 +9,15 @@ target.
 from __future__ import annotations
 
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
 from radpipe import plugins
 
-if TYPE_CHECKING:
-    from radpipe.dag import Target
-    from radpipe.pipeline import Pipeline
-
-PACKAGES = {"table": "tables", "figure": "figures"}
-SUFFIXES = {
-    "table": ("csv", "md", "tex", "html"),
-    "figure": ("png", "pdf", "csv"),
-}
-
 
 def names(kind: str) -> tuple[str, ...]:
-    """All tables, or all figures."""
-    return plugins.names(f"report.{PACKAGES[kind]}")
+    """All tables (kind `table`), or all figures (`figure`)."""
+    return plugins.names(f"report.{kind}s")
 
 
 def load(kind: str, name: str) -> ModuleType:
     """The module of one table or figure."""
-    package = PACKAGES[kind]
-    return plugins.load(f"report.{package}", name, kind, f"results/{package}")
-
-
-def seen(pipeline: Pipeline, target: Target) -> dict[str, Any]:
-    """The settings that a table or figure may see: its module's `KEYS`."""
-    keys = load(target.stage.name, target["name"]).KEYS
-    return {key: pipeline.value(target, key) for key in keys}
+    return plugins.load(f"report.{kind}s", name, kind, f"results/{kind}s")

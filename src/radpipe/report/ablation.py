@@ -10,7 +10,8 @@ from radpipe.job import Job
 from radpipe.method import TRUTH, Method
 from radpipe.report import printed
 from radpipe.report.comparison import compare, long_table, readable
-from radpipe.report.results import ablation_methods, cell_targets, images_seen
+from radpipe.report.needs import ablation_methods, cell_targets
+from radpipe.report.results import images_seen
 from radpipe.report.table import Table
 
 if TYPE_CHECKING:

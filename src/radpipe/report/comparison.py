@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from radpipe.evaluation import info
+from radpipe.evaluation import METRICS, info
 from radpipe.job import Job
 from radpipe.lazy import pandas
 from radpipe.method import TRUTH
@@ -20,7 +20,8 @@ COLUMNS = (
     *("paper", "weights", "note"),
 )
 EVALUATIONS = "evaluations"
-NEAREST_ZERO = frozenset({"seam"})  # metrics that are best at 0: below it is as wrong as above
+# metrics that are best at 0: below it is as wrong as above
+NEAREST_ZERO = frozenset(name for name, metric in METRICS.items() if metric.best == "zero")
 Row = dict[str, Any]
 
 
@@ -40,22 +41,23 @@ def compare(
     """
     rows: list[Row] = []
     cells: list[Cell] = []
-    weights: dict[str, str] = {}
     for dataset in job.settings["run.datasets"]:
         for mask in masks:
             other = read_cell(job, dataset, unchanged, mask)
-            for method, label in methods.items():
+            for method in methods:
                 cell = read_cell(job, dataset, method, mask)
-                if cell is None:
-                    own = [list(c.rows) for c in cells if c.dataset == dataset]
-                    metrics = own[0] if own else job.settings["evaluation.metrics"]
-                    rows += [not_run_row(dataset, method, mask, metric) for metric in metrics]
+                if cell is not None:
+                    cells.append(cell)
+                    rows += cell_rows(cell, other, describe_weights(job, dataset, method))
                     continue
-                key = f"{dataset}, {label}"
-                weights.setdefault(key, describe_weights(job, dataset, method))
-                cells.append(cell)
-                rows += cell_rows(cell, other, weights[key])
-    named = [f"Weights, {key}: {text}." for key, text in weights.items() if text != NO_WEIGHTS]
+                measured = (c.rows for c in cells if c.dataset == dataset)
+                metrics = next(measured, job.settings["evaluation.metrics"])
+                rows += [not_run_row(dataset, method, mask, metric) for metric in metrics]
+    named = dict.fromkeys(
+        f"Weights, {row['dataset']}, {methods[row['method']]}: {row['weights']}."
+        for row in rows
+        if row.get("weights", NO_WEIGHTS) != NO_WEIGHTS
+    )
     return rows, [*_facts(cells), *named]
 
 
@@ -70,7 +72,14 @@ def cell_rows(cell: Cell, other: Cell | None, weights: str) -> list[Row]:
     rows = []
     place = (cell.dataset, cell.method, cell.mask)
     compared = other is not None and cell.method not in (other.method, TRUTH)
-    for metric, row in cell.rows.items():
+    counted = {
+        "label": "Evaluations",
+        "value": cell.evaluations,
+        "n": len(cell.scores),
+        "unit": "per image",
+        "lower_is_better": True,
+    }
+    for metric, row in {**cell.rows, EVALUATIONS: counted}.items():
         value = printed.NOT_AVAILABLE if row["value"] is None else float(row["value"])
         entry = {**row, **_row(*place, metric), "value": value, "weights": weights}
         paired = difference(cell, other, metric) if compared else None
@@ -82,15 +91,7 @@ def cell_rows(cell: Cell, other: Cell | None, weights: str) -> list[Row]:
                 "significant": "yes" if paired.excludes(0.0) else "no",
             }
         rows.append(entry)
-    counted = {
-        "label": "Evaluations",
-        "value": cell.evaluations,
-        "n": len(cell.scores),
-        "unit": "per image",
-        "lower_is_better": True,
-        "weights": weights,
-    }
-    return [*rows, _row(*place, EVALUATIONS) | counted]
+    return rows
 
 
 def not_run_row(dataset: str, method: str, mask: str, metric: str) -> Row:
@@ -194,18 +195,18 @@ def _column(part: pandas.DataFrame) -> dict[str, Text]:
 
 def _facts(cells: Sequence[Cell]) -> list[str]:
     """What a reader must know: images, intervals, networks, resizing, reference, warnings."""
-    lines: dict[str, None] = {}
+    lines: list[str] = []
     for dataset in dict.fromkeys(c.dataset for c in cells):
         own = [c for c in cells if c.dataset == dataset]
         counts = ", ".join(str(n) for n in sorted({len(c.scores) for c in own}))
         splits = ", ".join(sorted({c.split for c in own}))
-        lines[
+        lines.append(
             f"{dataset}: n = {counts} images of the {splits} split per cell, one fixed mask per "
             "image, the same for every method. Truth: these images themselves, not ranked."
-        ] = None
+        )
         shown = [cell for cell in own if cell.method != TRUTH]
-        lines |= {_about(dataset, row): None for cell in shown for row in cell.rows.values()}
-    return list(lines)
+        lines += [_about(dataset, row) for cell in shown for row in cell.rows.values()]
+    return list(dict.fromkeys(lines))
 
 
 def _about(dataset: str, row: Mapping[str, Any]) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Iterable
+from functools import cache, cached_property, partial
 from typing import Any
 
 from radpipe.evaluation import info
@@ -18,29 +17,22 @@ from radpipe.report.results import Cell, difference, pooled_difference, read_cel
 from radpipe.report.table import number
 
 
-@dataclass(frozen=True)
 class Evidence:
-    """The results of one data set."""
+    """The results of one data set.
 
-    job: Job
-    dataset: str
-    _cells: dict[tuple[str, str], Cell | None] = field(default_factory=dict)
+    Attributes:
+        job: of the table of claims.
+        dataset: which.
+        masks: of the run.
+        methods: of the comparison.
+        cell: method, mask -> its scores, None where it was not run; read once.
+    """
 
-    @property
-    def masks(self) -> list[str]:
-        """The masks of the run."""
-        return list(self.job.settings["run.masks"])
-
-    @property
-    def methods(self) -> list[str]:
-        """The methods of the comparison."""
-        return list(self.job.settings["run.methods"])
-
-    def cell(self, method: str, mask: str) -> Cell | None:
-        """A cell, None where it was not run; read once."""
-        if (method, mask) not in self._cells:
-            self._cells[method, mask] = read_cell(self.job, self.dataset, method, mask)
-        return self._cells[method, mask]
+    def __init__(self, job: Job, dataset: str) -> None:
+        self.job, self.dataset = job, dataset
+        self.masks: list[str] = job.settings["run.masks"]
+        self.methods: list[str] = job.settings["run.methods"]
+        self.cell: Callable[[str, str], Cell | None] = cache(partial(read_cell, job, dataset))
 
     @property
     def metrics(self) -> list[str]:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from radpipe.imagestore import ImageStore
 from radpipe.job import Job
 from radpipe.lazy import pandas
 from radpipe.report import images, printed, style
 from radpipe.report.results import read_cell
-
-if TYPE_CHECKING:
-    from radpipe.dag import Target
-    from radpipe.pipeline import Pipeline
 
 COLUMNS = ("dataset", "mask", "image", "method", "metric", "value")
 SHOWN = "lpips"
@@ -59,10 +55,3 @@ def _grid(
         rows.append([next(s for s in stores if i in s).read(i) for i in ids])
     titles = [title for title, _ in chosen]
     return images.Grid(f"{dataset}, {mask}", titles, [*rows, shown]), scores.loc[ids]
-
-
-def needs(pipeline: Pipeline) -> list[Target]:
-    """The comparison's scores, with the truths, holes and samples that they were made from."""
-    stages = ("data", "holes", "sample")
-    read = [t for cell in pipeline.cells for t in pipeline.upstream(cell) if t.stage.name in stages]
-    return list(dict.fromkeys([*pipeline.cells, *read]))

@@ -8,12 +8,10 @@ from radpipe import plugins
 from radpipe.inpainters import load
 from radpipe.method import Method
 
-DATASETS = {"ffhq": "FFHQ", "lsun_bedroom": "LSUN Bedroom", "imagenet": "ImageNet"}
-
 # the paper's comparison
 PAPER_METHODS = ("rad", "repaint", "score_sde", "mcg", "ddrm", "lama")
 PAPER_MASKS = ("box", "extreme", "wide")
-PAPER_DATASETS = ("ffhq", "lsun_bedroom", "imagenet")
+PAPER_DATASETS = {"ffhq": "FFHQ", "lsun_bedroom": "LSUN Bedroom", "imagenet": "ImageNet"}
 
 # the cells of the paper's main table that are publicly known: (data set, method, mask, metric)
 PAPER_VALUES = {
@@ -41,7 +39,7 @@ def label(method: str) -> str:
     return f"{name} ({kind.variant})" if kind.is_variant else name
 
 
-def mark(method: str, position: int = 0) -> tuple[str, str]:
+def mark(method: str, position: int) -> tuple[str, str]:
     """Colour and marker of a method: its class's `colour` and `marker`, else those of its
     position."""
     place = position % len(COLOURS)

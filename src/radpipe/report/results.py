@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from radpipe.ablations import load as load_ablation
 from radpipe.errors import UserError
 from radpipe.evaluation.intervals import Interval, bootstrap_difference, jackknife_difference
 from radpipe.inpainters import load as load_method
@@ -19,10 +18,6 @@ from radpipe.lazy import pandas
 from radpipe.method import DEFAULT, Method
 from radpipe.receipts import Folder, Receipt
 from radpipe.report import printed
-
-if TYPE_CHECKING:
-    from radpipe.dag import Target
-    from radpipe.pipeline import Pipeline
 
 NO_WEIGHTS = "none"
 SCORES = ("dataset", "mask", "method", "metric", "label", "value", "low", "high", "evaluations")
@@ -93,6 +88,12 @@ def read_scores(job: Job, methods: Iterable[str], metrics: Iterable[str]) -> pan
         if c.dataset == dataset and not np.isnan(c.value(metric))
     ]
     return pandas.DataFrame(rows, columns=list(SCORES))
+
+
+def stacked(parts: Sequence[pandas.DataFrame], columns: Sequence[str]) -> pandas.DataFrame:
+    """Tables below each other; an empty one with these columns where none has a row."""
+    filled = [part for part in parts if len(part)]
+    return pandas.concat(filled or [pandas.DataFrame(columns=list(columns))], ignore_index=True)
 
 
 def read_timing(job: Job) -> pandas.DataFrame:
@@ -178,34 +179,33 @@ def shared_images(cell: Cell, other: Cell) -> list[str]:
     return shared
 
 
-def weights_used(job: Job, dataset: str, method: str) -> list[tuple[str, Receipt]]:
-    """(stage, receipt) of the checkpoints upstream that a method runs on; none for the truth."""
+def weights_used(job: Job, dataset: str, method: str) -> dict[str, Receipt]:
+    """Stage -> receipt of the checkpoints upstream that a method runs on; none for the truth."""
     kind = Method.parse(method)
     requires = None if kind.is_truth else load_method(kind.name).requires
-    found = job.folders(requires, dataset=dataset) if requires else []
-    if requires == "rad":  # a variant that changes no training has the default's weights
-        own = job.folders("rad", dataset=dataset, variant=kind.variant)
-        found = own or job.folders("rad", dataset=dataset, variant=DEFAULT)
-    weights = [(str(requires), folder.made) for folder in found]
+    if requires != "rad":
+        found = job.folders(requires, dataset=dataset) if requires else []
+        return {folder.stage: folder.made for folder in found}
+    # a variant that changes no training has the default's weights
+    own = job.folders("rad", dataset=dataset, variant=kind.variant)
+    adapter = own or job.folders("rad", dataset=dataset, variant=DEFAULT)
     # a network trained from scratch holds nothing of the base network
-    trained = [made.settings["training.rad"] or {} for _, made in weights if requires == "rad"]
-    if any(training.get("adapt") != "scratch" for training in trained):
-        base = job.folders("base", dataset=dataset)
-        weights = [*(("base", folder.made) for folder in base), *weights]
-    return weights
+    trainings = [folder.made.settings["training.rad"] or {} for folder in adapter]
+    adapts = any(training.get("adapt") != "scratch" for training in trainings)
+    base = job.folders("base", dataset=dataset) if adapts else []
+    return {folder.stage: folder.made for folder in [*base, *adapter]}
 
 
 def images_seen(job: Job, dataset: str, method: str) -> int | None:
     """Training images of a RAD variant; None for another method, or where that is not recorded."""
-    used = dict(weights_used(job, dataset, method))
-    images: int | None = used["rad"].facts.get("images") if "rad" in used else None
-    return images
+    used = weights_used(job, dataset, method)
+    return used["rad"].facts.get("images") if "rad" in used else None
 
 
 def describe_weights(job: Job, dataset: str, method: str) -> str:
     """The weights of a method: where they are from and the start of their checksums."""
     parts = []
-    for stage, made in weights_used(job, dataset, method):
+    for stage, made in weights_used(job, dataset, method).items():
         facts = made.facts
         source = facts.get("weights", "")
         if not source and "asset" in facts:
@@ -216,34 +216,3 @@ def describe_weights(job: Job, dataset: str, method: str) -> str:
         sums = [entry["sha256"][:12] for name, entry in files if not name.endswith(".json")]
         parts.append(" ".join(filter(None, (stage, source, "sha256", *sums))))
     return "; ".join(parts) or NO_WEIGHTS
-
-
-def cell_targets(pipeline: Pipeline, methods: Iterable[str]) -> list[Target]:
-    """Scores and weights of some methods on every data set and mask of the settings."""
-    run, methods = pipeline.settings.run, list(methods)
-    cells = [
-        pipeline.target("evaluate", dataset=d, method=m, mask=k)
-        for d in run.datasets
-        for m in methods
-        for k in run.masks
-    ]
-    kinds = [Method.parse(m) for m in methods]
-    weights = [w for d in run.datasets for kind in kinds for w in pipeline.weights(d, kind)]
-    return list(dict.fromkeys([*cells, *weights]))
-
-
-def timing_targets(pipeline: Pipeline) -> list[Target]:
-    """The timing of every method on every data set."""
-    run = pipeline.settings.run
-    return [
-        pipeline.target("timing", dataset=d, method=m) for d in run.datasets for m in run.methods
-    ]
-
-
-def ablation_methods(pipeline: Pipeline, *names: str) -> list[str]:
-    """Methods of ablations' cells; of one that is not to be run, those of the comparison."""
-    run, found = pipeline.settings.run, dict[str, None]()
-    for name in names:
-        methods = load_ablation(name).methods(name)
-        found |= {m: None for m in methods if name in run.ablations or m in run.methods}
-    return list(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 from radpipe.errors import UserError
@@ -65,15 +66,14 @@ def _blocks(dataset: str, rows: pandas.DataFrame) -> str:
 def _block(dataset: str, rows: pandas.DataFrame, masks: list[str], metrics: list[str]) -> str:
     from tabulate import tabulate
 
-    found = {(r.method, r.mask, r.metric): r for r in rows.itertuples()}
-    columns = [(mask, metric) for mask in masks for metric in metrics]
+    texts = {(r.method, r.mask, r.metric): _entry(r.number, r.rank) for r in rows.itertuples()}
+    columns = list(product(masks, metrics))
     labels = rows.drop_duplicates("metric").set_index("metric")["label"]
     head = [f"{mask if metric == metrics[0] else ''}\n{labels[metric]}" for mask, metric in columns]
-    body = []
-    for method in dict.fromkeys(rows["method"]):
-        entries = [found.get((method, *column)) for column in columns]
-        texts = [_entry(r.number, r.rank) if r else "" for r in entries]
-        body.append([printed.label(method), *texts])
+    body = [
+        [printed.label(method), *(texts.get((method, *column), "") for column in columns)]
+        for method in rows["method"].unique()
+    ]
     sides = ["left", *("right" for _ in columns)]
     limits = [WIDTH, *(HEADER for _ in columns)]
     table = tabulate(

@@ -6,12 +6,10 @@ inside `rc()` only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from io import BytesIO
 from typing import Any, Literal
 
-from radpipe.files import write_text
 from radpipe.lazy import matplotlib, pandas
 from radpipe.report.table import csv_text
 
@@ -50,19 +48,21 @@ class Drawing:
     data: pandas.DataFrame
     caption: str
 
-    def savers(self) -> dict[str, Callable[[Path], None]]:
-        """Suffix -> how to write it; no dates or versions, so that equal pictures are equal."""
+    def files(self) -> dict[str, bytes]:
+        """Suffix -> content; no dates or versions, so that equal pictures are equal."""
         png = {"Software": None, "Description": self.caption}
         pdf = {"CreationDate": None, "Creator": None, "Producer": None, "Subject": self.caption}
         return {
-            "png": lambda path: self._save(path, "png", png),
-            "pdf": lambda path: self._save(path, "pdf", pdf),
-            "csv": lambda path: write_text(path, csv_text(self.data)),
+            "png": self._saved("png", png),
+            "pdf": self._saved("pdf", pdf),
+            "csv": csv_text(self.data).encode(),
         }
 
-    def _save(self, path: Path, kind: str, metadata: dict[str, Any]) -> None:
-        with rc(), path.open("wb") as file:
-            self.figure.savefig(file, format=kind, metadata=metadata, dpi=DPI)
+    def _saved(self, kind: str, metadata: dict[str, Any]) -> bytes:
+        content = BytesIO()
+        with rc():
+            self.figure.savefig(content, format=kind, metadata=metadata, dpi=DPI)
+        return content.getvalue()
 
 
 def rc() -> Any:

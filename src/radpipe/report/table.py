@@ -40,6 +40,13 @@ class Block:
     rows: tuple[tuple[Text | str, ...], ...]
 
 
+def entries(
+    data: pandas.DataFrame, columns: Mapping[str, Callable[[Any], Text | str]]
+) -> tuple[tuple[Text | str, ...], ...]:
+    """The rows of a block: column name -> what it shows of a row of the data."""
+    return tuple(tuple(show(row) for show in columns.values()) for row in data.itertuples())
+
+
 @dataclass(frozen=True)
 class Table:
     """What a table file builds.
@@ -60,17 +67,17 @@ class Table:
     footer: tuple[str, ...] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
-    def files(self) -> dict[str, str]:
-        """Suffix -> text; equal tables give equal bytes."""
-        files = {
+    def files(self) -> dict[str, bytes]:
+        """Suffix -> content; equal tables give equal bytes."""
+        texts = {
             "csv": csv_text(self.data),
             "md": self.markdown(),
             "tex": self.latex(),
             "html": self.html(),
         }
         if self.metrics:
-            files["metrics.json"] = json.dumps(self.metrics, indent=1, sort_keys=True) + "\n"
-        return files
+            texts["metrics.json"] = json.dumps(self.metrics, indent=1, sort_keys=True) + "\n"
+        return {suffix: text.encode() for suffix, text in texts.items()}
 
     def markdown(self) -> str:
         """Blocks as pipe tables, the footer as a list."""

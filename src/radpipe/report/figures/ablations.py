@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from radpipe.ablations import load
 from radpipe.ablations.steps import SOLVERS
 from radpipe.job import Job
 from radpipe.lazy import matplotlib, pandas
 from radpipe.report import style
+from radpipe.report.needs import ablation_targets
 from radpipe.report.printed import COLOURS, MARKERS, RED
-from radpipe.report.results import (
-    SCORES,
-    ablation_methods,
-    cell_targets,
-    images_seen,
-    read_scores,
-)
+from radpipe.report.results import SCORES, images_seen, read_scores, stacked
 from radpipe.report.style import Drawing
-
-if TYPE_CHECKING:
-    from radpipe.dag import Target
-    from radpipe.pipeline import Pipeline
 
 KEYS = ("run.datasets", "run.methods", "run.masks", "run.ablations")
 METRIC = "lpips"
@@ -34,11 +25,7 @@ CAPTION = (
     "that values compare within a row of panels only."
 )
 COLUMNS = (*SCORES, "ablation", "variant", "images")
-
-
-def needs(pipeline: Pipeline) -> list[Target]:
-    """Scores and weights of every ablation that is run."""
-    return cell_targets(pipeline, ablation_methods(pipeline, *pipeline.settings.run.ablations))
+needs = ablation_targets
 
 
 def draw(job: Job) -> Drawing:
@@ -70,14 +57,14 @@ def draw(job: Job) -> Drawing:
 
 def plotted(job: Job) -> pandas.DataFrame:
     """A row per data set, ablation, mask and variant."""
-    parts = [pandas.DataFrame(columns=list(COLUMNS))]
+    parts = []
     for name in job.settings["run.ablations"]:
         labels = load(name).methods(name)
         part = read_scores(job, labels, [METRIC])
         part["ablation"], part["variant"] = name, part["method"].map(labels)
         seen = [images_seen(job, r.dataset, r.method) for r in part.itertuples()]
         parts.append(part.assign(images=pandas.Series(seen, part.index, dtype="Int64")))
-    return pandas.concat([p for p in parts if len(p)] or parts, ignore_index=True)
+    return stacked(parts, COLUMNS)
 
 
 def trained(part: pandas.DataFrame) -> str:

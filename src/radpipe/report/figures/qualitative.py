@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from radpipe.job import Job
 from radpipe.report import inpainted
+from radpipe.report.needs import picture_targets
 from radpipe.report.style import Drawing
 
 KEYS = ("run.datasets", "run.methods", "run.masks", "evaluation.figure_images")
-needs = inpainted.needs
+needs = picture_targets
 CAPTION = (
     "Top row: the input, its hole chequered; then what each method makes of it; last the truth. "
     "Look for seams, blur and invented shapes. Images at equal distances through the test split, "

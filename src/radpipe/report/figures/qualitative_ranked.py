@@ -5,9 +5,10 @@ from __future__ import annotations
 from radpipe.job import Job
 from radpipe.lazy import pandas
 from radpipe.report import inpainted, style
+from radpipe.report.needs import picture_targets
 
 KEYS = ("run.datasets", "run.methods", "run.masks")
-needs = inpainted.needs
+needs = picture_targets
 CAPTION = (
     "The images on which RAD has its lowest, median and highest LPIPS, two of each per mask, with "
     "RAD's LPIPS above them; chequered: the hole. Look at the worst ones: how RAD fails, and "

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
 
 from radpipe.job import Job
 from radpipe.lazy import matplotlib, pandas
-from radpipe.report import printed, style
-from radpipe.report.results import SCORES, read_scores, read_timing, timing_targets
+from radpipe.report import panels, printed, style
+from radpipe.report.needs import quality_time_targets
+from radpipe.report.results import SCORES, read_scores, read_timing
 from radpipe.report.style import Drawing
-
-if TYPE_CHECKING:
-    from radpipe.dag import Target
-    from radpipe.pipeline import Pipeline
 
 KEYS = ("run.datasets", "run.methods", "run.masks")
 METRICS = ("lpips", "fid_truth", "fd_alexnet_truth", "fid", "fd_alexnet")
@@ -23,37 +20,16 @@ CAPTION = (
 )
 SECONDS = ("seconds", "seconds_q25", "seconds_q75")
 COLUMNS = (*SCORES, *SECONDS)
-
-
-def needs(pipeline: Pipeline) -> list[Target]:
-    """Scores of the comparison and the timing."""
-    return [*pipeline.cells, *timing_targets(pipeline)]
+needs = quality_time_targets
 
 
 def draw(job: Job) -> Drawing:
     """Rows: data set and metric; columns: masks."""
     data = plotted(job)
-    masks, methods = list(job.settings["run.masks"]), list(job.settings["run.methods"])
-    panels = list(data.groupby(["dataset", "metric"], sort=False))
-    if not panels:
+    if data.empty:
         return style.empty("no quality was measured", COLUMNS, CAPTION)
-    with style.rc():
-        figure = style.canvas(1.2 + 2.3 * len(masks), 0.7 + 2.1 * len(panels))
-        grid = figure.subplots(len(panels), len(masks), squeeze=False, sharey="row", sharex=True)
-        handles: dict[str, Any] = {}
-        for row, ((dataset, _), own) in zip(grid, panels, strict=True):
-            for axes, mask in zip(row, masks, strict=True):
-                _panel(axes, own[own["mask"] == mask], methods)
-                handles |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-            row[0].set_ylabel(f"{own['label'].iloc[0]}\n{dataset}")
-        for axes, mask in zip(grid[0], masks, strict=True):
-            axes.set_title(mask)
-        for axes in grid[-1]:
-            axes.set_xlabel("seconds per image")
-        columns = min(len(handles), 2 + 2 * len(masks))
-        figure.legend(
-            list(handles.values()), list(handles), loc="outside lower center", ncols=columns
-        )
+    panel = partial(_panel, methods=list(job.settings["run.methods"]))
+    figure = panels.draw(data, job.settings["run.masks"], panel, "seconds per image")
     return Drawing(figure, data, CAPTION)
 
 

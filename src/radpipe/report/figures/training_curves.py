@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from radpipe.job import Job
 from radpipe.lazy import matplotlib, pandas
-from radpipe.method import DEFAULT, Method
+from radpipe.method import DEFAULT
 from radpipe.report import style
+from radpipe.report.needs import training_targets
 from radpipe.report.printed import COLOURS
-from radpipe.report.results import ablation_methods, readable
+from radpipe.report.results import readable, stacked
 from radpipe.report.style import Drawing
-
-if TYPE_CHECKING:
-    from radpipe.dag import Target
-    from radpipe.pipeline import Pipeline
 
 KEYS = ("run.datasets", "run.methods", "run.ablations")
 STAGES = {"base": "base network", "rad": "RAD", "lama": "LaMa"}
@@ -28,15 +23,7 @@ CAPTION = (
     "another loss region are not comparable with each other; `reference` is RAD itself with as "
     "many images as they. LaMa: generator and discriminator."
 )
-
-
-def needs(pipeline: Pipeline) -> list[Target]:
-    """The trainings of the comparison and of the ablations that are run."""
-    run = pipeline.settings.run
-    methods = dict.fromkeys([*run.methods, *ablation_methods(pipeline, *run.ablations)])
-    kinds = [Method.parse(m) for m in methods]
-    weights = [w for d in run.datasets for kind in kinds for w in pipeline.weights(d, kind)]
-    return list(dict.fromkeys(weights))
+needs = training_targets
 
 
 def draw(job: Job) -> Drawing:
@@ -58,20 +45,18 @@ def draw(job: Job) -> Drawing:
 
 def plotted(job: Job) -> pandas.DataFrame:
     """The loss curves, long."""
-    parts = [pandas.DataFrame(columns=list(COLUMNS))]
+    parts = []
     for stage in STAGES:
         for folder in job.folders(stage):
-            training, name, above = stage, "loss", folder.path.parent
-            if stage == "rad":
-                variant, above = folder.path.name, above.parent
-                training = "rad" if variant == DEFAULT else "variants"
-                name = variant.partition("-")[2] or variant
+            dataset, variant = folder.wildcards["dataset"], folder.wildcards.get("variant", "")
+            training = stage if variant in ("", DEFAULT) else "variants"
+            name = variant.partition("-")[2] or variant or "loss"
             wide = pandas.read_csv(readable(folder, "loss.csv"))
             losses = [c for c in wide if c == "loss" or c.endswith("_loss")]
             long = wide.melt("images", losses, "curve", "value").rename(columns={"value": "loss"})
             long["curve"] = long["curve"].str.removesuffix("_loss").replace("loss", name)
-            parts.append(long.assign(dataset=above.name, training=training)[list(COLUMNS)])
-    return pandas.concat([p for p in parts if len(p)] or parts, ignore_index=True)
+            parts.append(long.assign(dataset=dataset, training=training)[list(COLUMNS)])
+    return stacked(parts, COLUMNS)
 
 
 def _panel(axes: matplotlib.axes.Axes, part: pandas.DataFrame) -> None:

@@ -25,10 +25,8 @@ def with_front(data: pandas.DataFrame) -> pandas.DataFrame:
     data set, mask and metric ranks at least as high with no more evaluations and is better in one.
     """
     place = ["dataset", "mask", "method"]
-    counts = data[data["metric"] == EVALUATIONS].set_index(place)["value"].to_dict()
-    data = data.copy()
-    data[EVALUATIONS] = [counts.get(tuple(k)) for k in data[place].itertuples(index=False)]
-    data["pareto"] = ""
+    counts = data[data["metric"] == EVALUATIONS].set_index(place)["value"]
+    data = data.join(counts.rename(EVALUATIONS), on=place).assign(pareto="")
     ranked = data[data["rank"].notna() & (data["metric"] != EVALUATIONS)]
     for _, part in ranked.groupby(["dataset", "mask", "metric"]):
         points = list(zip(part["rank"], part[EVALUATIONS], strict=True))

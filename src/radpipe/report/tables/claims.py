@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from radpipe.job import Job
@@ -11,8 +12,8 @@ from radpipe.method import TRUTH
 from radpipe.report import printed
 from radpipe.report.claims import ABLATIONS, BEHIND, HOLDS, UNTESTED, Verdict, claims, speed_up
 from radpipe.report.evidence import Evidence
-from radpipe.report.results import ablation_methods, cell_targets, timing_targets
-from radpipe.report.table import Block, Table, Text
+from radpipe.report.needs import ablation_methods, cell_targets, timing_targets
+from radpipe.report.table import Block, Table, Text, entries
 
 if TYPE_CHECKING:
     from radpipe.dag import Target
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 KEYS = ("run.datasets", "run.methods", "run.masks", "run.ablations")
 COLUMNS = ("dataset", "claim", "statement", "source", "test", "numbers", "verdict")
+SHOWN: dict[str, Callable[[Any], Text | str]] = {
+    "Claim": lambda row: row.statement,
+    "Test": lambda row: row.test,
+    "Our numbers": lambda row: row.numbers,
+    "Verdict": lambda row: Text(row.verdict, row.verdict not in {UNTESTED, BEHIND}),
+}
 CAPTION = (
     "One row per claim of the paper and data set. The tests were fixed before the numbers. "
     "`cannot tell`: the interval leaves it open. The claims are about 256-pixel photographs; what "
@@ -47,7 +54,11 @@ def build(job: Job) -> Table:
         metrics[dataset] = _headline(evidence, [verdict for _, verdict in judged])
     rows += [_other(d) for d in printed.PAPER_DATASETS if d not in job.settings["run.datasets"]]
     data = pandas.DataFrame(rows, columns=list(COLUMNS))
-    return Table("Claims of the paper", data, tuple(_blocks(data)), CAPTION, (), metrics)
+    blocks = tuple(
+        Block(str(dataset), tuple(SHOWN), entries(part, SHOWN))
+        for dataset, part in data.groupby("dataset", sort=False)
+    )
+    return Table("Claims of the paper", data, blocks, CAPTION, (), metrics)
 
 
 def _headline(evidence: Evidence, verdicts: list[Verdict]) -> dict[str, Any]:
@@ -69,21 +80,9 @@ def _other(dataset: str) -> tuple[str, ...]:
     return (
         dataset,
         "state_of_the_art",
-        f"RAD is the state of the art on {printed.DATASETS[dataset]} at 256 pixels",
+        f"RAD is the state of the art on {printed.PAPER_DATASETS[dataset]} at 256 pixels",
         "paper, main table",
         "the claims above, on this data set",
         f"`{dataset}` is not in `run.datasets`",
         UNTESTED,
     )
-
-
-def _blocks(data: pandas.DataFrame) -> list[Block]:
-    head = ("Claim", "Test", "Our numbers", "Verdict")
-    found = []
-    for dataset, part in data.groupby("dataset", sort=False):
-        rows = tuple(
-            (r.statement, r.test, r.numbers, Text(r.verdict, r.verdict not in {UNTESTED, BEHIND}))
-            for r in part.itertuples()
-        )
-        found.append(Block(str(dataset), head, rows))
-    return found

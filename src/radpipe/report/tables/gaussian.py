@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from radpipe.job import Job
 from radpipe.lazy import pandas
 from radpipe.report import printed
-from radpipe.report.table import Block, Table, number
+from radpipe.report.table import Block, Table, entries, number
 
 if TYPE_CHECKING:
     from radpipe.dag import Target
@@ -23,6 +24,13 @@ CAPTION = (
     "form. 0: exact; 1: as far as ignoring the known part. The first row is drawn from the closed "
     "form itself: its errors are the sampling error of the other rows."
 )
+SHOWN: dict[str, Callable[[Any], str]] = {
+    "Method": lambda row: printed.label(row.method),
+    "Settings": lambda row: row.settings,
+    "Evaluations": lambda row: number(row.evaluations, 0),
+    "Error of the mean": lambda row: number(row.mean_error, 3),
+    "Error of the covariance": lambda row: number(row.covariance_error, 3),
+}
 
 
 def needs(pipeline: Pipeline) -> list[Target]:
@@ -35,17 +43,7 @@ def build(job: Job) -> Table:
     folder = job.folder("gaussian")
     data = pandas.read_csv(folder.file("gaussian.csv"), keep_default_na=False)
     samples = folder.made.settings["gaussian"]["samples"]
-    head = ("Method", "Settings", "Evaluations", "Error of the mean", "Error of the covariance")
-    rows = tuple(
-        (
-            printed.label(row.method),
-            row.settings,
-            number(row.evaluations, 0),
-            number(row.mean_error, 3),
-            number(row.covariance_error, 3),
-        )
-        for row in data.itertuples()
-    )
+    block = Block("", tuple(SHOWN), entries(data, SHOWN))
     notes = (f"{samples:,} samples per row; predicted images are not clipped.",)
     title = "Methods against the closed form on Gaussian data"
-    return Table(title, data, (Block("", head, rows),), CAPTION, notes)
+    return Table(title, data, (block,), CAPTION, notes)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from radpipe.job import Job
 from radpipe.method import TRUTH
 from radpipe.report import printed
 from radpipe.report.comparison import compare, long_table, not_run_row, readable
-from radpipe.report.results import cell_targets
+from radpipe.report.needs import comparison_targets
 from radpipe.report.table import Table
-
-if TYPE_CHECKING:
-    from radpipe.dag import Target
-    from radpipe.pipeline import Pipeline
 
 KEYS = ("run.datasets", "run.methods", "run.masks", "evaluation.metrics")
 CAPTION = (
@@ -24,11 +18,7 @@ CAPTION = (
     "image, counted while sampling. (paper): the number that the paper reports, where it is "
     "publicly known."
 )
-
-
-def needs(pipeline: Pipeline) -> list[Target]:
-    """Scores and weights of the comparison, and the truth's scores."""
-    return cell_targets(pipeline, [*pipeline.settings.run.methods, TRUTH])
+needs = comparison_targets
 
 
 def build(job: Job) -> Table:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from radpipe.job import Job
 from radpipe.report import printed
-from radpipe.report.results import read_timing, timing_targets
-from radpipe.report.table import Block, Table, number
+from radpipe.report.needs import timing_targets
+from radpipe.report.results import read_timing
+from radpipe.report.table import Block, Table, entries, number
 
 KEYS = ("run.datasets", "run.methods")
 CAPTION = (
@@ -17,10 +19,17 @@ CAPTION = (
     "network. Times RAD: seconds over those of RAD at the same kind of "
     "budget and batch, in the same process."
 )
-HEAD = (
-    *("Method", "Budget", "Batch", "Evaluations", "Seconds per image [quartiles]"),
-    *("Peak memory, MB", "Times RAD"),
-)
+SHOWN: dict[str, Callable[[Any], str]] = {
+    "Method": lambda row: row.label,
+    "Budget": lambda row: row.budget,
+    "Batch": lambda row: str(row.batch),
+    "Evaluations": lambda row: number(row.evaluations, 0),
+    "Seconds per image [quartiles]": lambda row: (
+        f"{number(row.seconds_median)} [{number(row.seconds_q25)}, {number(row.seconds_q75)}]"
+    ),
+    "Peak memory, MB": lambda row: number(row.peak_memory_mb, 0),
+    "Times RAD": lambda row: number(row.ratio_to_rad),
+}
 needs = timing_targets
 
 
@@ -28,10 +37,10 @@ def build(job: Job) -> Table:
     """A row per data set, method, budget and batch."""
     data = read_timing(job)
     missing = [m for m in printed.PAPER_METHODS if m not in job.settings["run.methods"]]
-    empty = ("",) * (len(HEAD) - 2)
+    empty = ("",) * (len(SHOWN) - 2)
     not_run = [(printed.label(method), printed.NOT_RUN, *empty) for method in missing]
     blocks = tuple(
-        Block(str(dataset), HEAD, (*map(_entries, part.itertuples()), *not_run))
+        Block(str(dataset), tuple(SHOWN), (*entries(part, SHOWN), *not_run))
         for dataset, part in data.groupby("dataset", sort=False)
     )
     notes = (
@@ -40,15 +49,3 @@ def build(job: Job) -> Table:
         "Peak memory: of the accelerator where there is one, else of the whole process.",
     )
     return Table("Time per image", data, blocks, CAPTION, notes)
-
-
-def _entries(row: Any) -> tuple[str, ...]:
-    return (
-        row.label,
-        row.budget,
-        str(row.batch),
-        number(row.evaluations, 0),
-        f"{number(row.seconds_median)} [{number(row.seconds_q25)}, {number(row.seconds_q75)}]",
-        number(row.peak_memory_mb, 0),
-        number(row.ratio_to_rad),
-    )
