@@ -147,14 +147,10 @@ def pooled_difference(pairs: Sequence[tuple[Cell, Cell]], metric: str) -> Interv
 
     An image counts once: its differences on the masks are averaged before images are drawn.
     """
-    ids = [shared_images(*pair) for pair in pairs]
+    shared = sorted(set[str].intersection(*(set(shared_images(*pair)) for pair in pairs)))
     mine, theirs = (
         np.mean(
-            [
-                pair[side].scores.set_index("image")[metric].loc[shared].to_numpy(float)
-                for pair, shared in zip(pairs, ids, strict=True)
-            ],
-            axis=0,
+            [pair[side].scores.set_index("image").loc[shared, metric] for pair in pairs], axis=0
         )
         for side in (0, 1)
     )

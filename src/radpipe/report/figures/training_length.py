@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from radpipe.ablations.length import ABLATION
 from radpipe.job import Job
 from radpipe.lazy import matplotlib, pandas
-from radpipe.report import printed, style
+from radpipe.report import panels, printed, style
+from radpipe.report.needs import ablation_methods, cell_targets
 from radpipe.report.printed import RED
-from radpipe.report.results import (
-    SCORES,
-    ablation_methods,
-    cell_targets,
-    images_seen,
-    read_scores,
-)
+from radpipe.report.results import SCORES, images_seen, read_scores
 from radpipe.report.style import Drawing
 
 if TYPE_CHECKING:
@@ -44,24 +40,12 @@ def _lengths(pipeline: Pipeline) -> list[str]:
 
 def draw(job: Job) -> Drawing:
     """Rows: data set and metric; columns: masks."""
-    data, masks = plotted(job), list(job.settings["run.masks"])
+    data = plotted(job)
     if data["images"].nunique() < 2:
         text = f"not run: `run.ablations` in params.yaml does not name `{NAME}`"
         return style.empty(text, COLUMNS, CAPTION)
-    panels = list(data.groupby(["dataset", "metric"], sort=False))
-    with style.rc():
-        figure = style.canvas(1.2 + 2.3 * len(masks), 0.7 + 2.1 * len(panels))
-        grid = figure.subplots(len(panels), len(masks), squeeze=False, sharey="row", sharex=True)
-        for row, ((dataset, _), own) in zip(grid, panels, strict=True):
-            for axes, mask in zip(row, masks, strict=True):
-                _panel(axes, own[own["mask"] == mask], list(job.settings["run.methods"]))
-            row[0].set_ylabel(f"{own['label'].iloc[0]}\n{dataset}")
-        for axes, mask in zip(grid[0], masks, strict=True):
-            axes.set_title(mask)
-        for axes in grid[-1]:
-            axes.set_xlabel("training images seen by RAD")
-        handles, names = grid[0][0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=2 + 2 * len(masks))
+    panel = partial(_panel, methods=list(job.settings["run.methods"]))
+    figure = panels.draw(data, job.settings["run.masks"], panel, "training images seen by RAD")
     return Drawing(figure, data, CAPTION)
 
 
