@@ -12,7 +12,7 @@ import yaml
 
 from radpipe import params, settings
 from radpipe.dag import Target
-from radpipe.imagestore import ImageWriter
+from radpipe.imagestore import image_writer
 from radpipe.job import Job
 from radpipe.masks.bank import write_shard
 from radpipe.pipeline import Pipeline
@@ -191,7 +191,7 @@ def row(
 
 def store(path: Path, images: list[np.ndarray]) -> None:
     """An image store with these images."""
-    with ImageWriter(path) as writer:
+    with image_writer(path) as writer:
         for name, image in zip(IDS, images, strict=True):
             writer.add(name, image)
 

@@ -21,7 +21,7 @@ from pydantic import Field
 from radpipe.data.images import SPLITS
 from radpipe.errors import UserError
 from radpipe.files import atomic
-from radpipe.imagestore import ImageWriter, encode_png
+from radpipe.imagestore import encode_png, image_writer
 from radpipe.section import Section
 from radpipe.seeding import generator
 
@@ -81,7 +81,7 @@ def build(wheel: Path, settings: Settings, size: int, seed: int, out: Path) -> N
             ids = [id for id in pictures if splits[bases[id]] == split]
             if split != "train":
                 ids = diverse(ids, bases, seed)
-            with ImageWriter(out / f"{split}.zip") as writer:
+            with image_writer(out / f"{split}.zip") as writer:
                 for id in ids:
                     data = encode_png(
                         draw(pictures[id], background(seed, id), size, f"{wheel}: {id}")

@@ -25,7 +25,7 @@ from PIL import Image
 from radpipe import pictures
 from radpipe.errors import UserError
 from radpipe.files import atomic
-from radpipe.imagestore import ImageStore, ImageWriter
+from radpipe.imagestore import ImageStore, image_writer
 from radpipe.progress import bar
 
 SPLITS = ("train", "val", "test")
@@ -188,7 +188,7 @@ def _convert_part(
     read: Callable[[Any], Iterator[Picture]], part: Any, size: int, path: Path, index: int
 ) -> int:
     """Convert one part, a picture at a time."""
-    with ImageWriter(path) as writer:
+    with image_writer(path) as writer:
         for picture in read(part):
             writer.add(picture.id, square(decode(picture), size))
     return index
@@ -198,7 +198,7 @@ def _merge(source: Source, stores: Iterator[ImageStore], split: np.ndarray, out:
     """Parts -> splits, by copying encoded images in order."""
     images = ((id, store.read_png(id)) for store in stores for id in store.ids)
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(ImageWriter(out / f"{name}.zip")) for name in SPLITS]
+        writers = [stack.enter_context(image_writer(out / f"{name}.zip")) for name in SPLITS]
         temporary = stack.enter_context(atomic(out / "manifest.csv"))
         file = stack.enter_context(temporary.open("w", newline="", encoding="utf-8"))
         rows: csv.DictWriter[str] | None = None

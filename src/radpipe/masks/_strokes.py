@@ -91,13 +91,5 @@ def resize(canvas: np.ndarray, size: int) -> np.ndarray:
 
 def _line(canvas: np.ndarray, start: np.ndarray, end: np.ndarray, width: int) -> None:
     """A line with round ends between points (x, y) in pixels, kept to a fraction of a pixel."""
-    first, last = (np.rint(point * 2**_SUBPIXEL_BITS).astype(int) for point in (start, end))
-    cv2.line(
-        canvas,
-        (int(first[0]), int(first[1])),
-        (int(last[0]), int(last[1])),
-        255,
-        width,
-        cv2.LINE_8,
-        _SUBPIXEL_BITS,
-    )
+    points = np.rint(np.stack([start, end]) * 2**_SUBPIXEL_BITS).astype(int).tolist()
+    cv2.line(canvas, *points, 255, width, cv2.LINE_8, _SUBPIXEL_BITS)

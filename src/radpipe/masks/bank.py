@@ -13,7 +13,7 @@ import numpy as np
 
 from radpipe.errors import UserError
 from radpipe.files import atomic
-from radpipe.imagestore import ImageWriter
+from radpipe.imagestore import image_writer
 from radpipe.masks import LAMA_LIMIT, draw, fits
 from radpipe.seeding import generator
 
@@ -69,7 +69,7 @@ def evaluation_masks(
     `limit`: see `masks.draw`.
     """
     fits(family, size)
-    with ImageWriter(path) as writer:
+    with image_writer(path) as writer:
         for id in image_ids:
             rng = generator(seed, "evaluation", family, size, id)
             writer.add(id, draw(family, rng, size, limit))
