@@ -7,13 +7,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from radpipe import assets, data, masks, plugins
+from radpipe import assets, masks, plugins
 from radpipe.errors import UserError, unknown
 from radpipe.evaluation import METRICS
 from radpipe.plugins import known
 from radpipe.section import PARAMS, section
 from radpipe.settings import TRAIN, Settings, flatten
-from radpipe.yamlfile import load_yaml
+from radpipe.yamlfile import read_yaml
 
 # the stage that a download of weights is for, by its architecture; all others: base
 STAGES = {"authors-rad": "rad", "big-lama": "lama"}
@@ -26,9 +26,7 @@ def read(path: Path = Path(PARAMS)) -> Settings:
     Raises:
         UserError: naming the key, what is allowed and what to type.
     """
-    if not path.is_file():
-        raise UserError("there is no settings file", str(path), "run from the repository's root")
-    return parse(load_yaml(path.read_text(encoding="utf-8"), str(path)), str(path))
+    return parse(read_yaml(path, "there is no settings file"), str(path))
 
 
 def parse(raw: Any, file: str = PARAMS) -> Settings:
@@ -80,7 +78,7 @@ def _check(settings: Settings, file: str) -> None:
         if name in settings.run.datasets or dataset.overrides:
             _fits(settings, name, file)
         if name in settings.run.datasets:
-            _reader(settings, name, file)
+            settings.data(name, file)
     for part in ("base", "rad", "lama"):
         _batches(settings, part, file)
     for method in sorted({*settings.run.methods, *settings.inpainters}):
@@ -140,12 +138,6 @@ def _fits(settings: Settings, name: str, file: str) -> None:
             masks.fits(family, settings.datasets[name].size)
         except UserError as error:
             raise UserError(error.what, f"{file}, key `datasets.{name}.size`", error.do) from None
-
-
-def _reader(settings: Settings, name: str, file: str) -> None:
-    """The data set's own settings, by its reader's model."""
-    model = data.load(settings.reader(name)).Settings
-    section(model, settings.datasets[name].data, f"datasets.{name}.data", file)
 
 
 def _machine(settings: Settings, file: str) -> None:

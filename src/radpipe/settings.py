@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from radpipe import inpainters, masks
+from radpipe import data, inpainters, masks
 from radpipe.errors import UserError
 from radpipe.method import Method
 from radpipe.models.adm_config import AdmConfig
@@ -115,10 +115,9 @@ class BaseTraining(Optimisation):
     vlb_weight: float = Field(ge=0, description="lambda of the variational term")
 
 
-class RadTraining(Optimisation):
+class RadTraining(BaseTraining):
     """Fine-tuning to RAD, and what the ablations change."""
 
-    vlb_weight: float = Field(ge=0, description="lambda of the variational term")
     region: Literal["all", "noisy"] = Field(description="pixels the error is averaged over")
     phase1: float = Field(gt=0, le=1, description="share of draws from phase 1")
     embedding: Literal["spatial", "dense", "global", "raw"]
@@ -263,6 +262,11 @@ class Settings(Section):
     def reader(self, dataset: str) -> str:
         """The file of data/ that reads a data set."""
         return self.datasets[dataset].reader or dataset
+
+    def data(self, dataset: str, file: str = PARAMS) -> Section:
+        """A data set's own settings, checked by its reader's model."""
+        model, given = data.load(self.reader(dataset)).Settings, self.datasets[dataset].data
+        return section(model, given, f"datasets.{dataset}.data", file)
 
     def inpainter(self, name: str) -> Section:
         """Settings of one inpainter, checked by its own model; missing keys take its defaults."""

@@ -91,5 +91,5 @@ def resize(canvas: np.ndarray, size: int) -> np.ndarray:
 
 def _line(canvas: np.ndarray, start: np.ndarray, end: np.ndarray, width: int) -> None:
     """A line with round ends between points (x, y) in pixels, kept to a fraction of a pixel."""
-    points = np.rint(np.stack([start, end]) * 2**_SUBPIXEL_BITS).astype(int).tolist()
-    cv2.line(canvas, *points, 255, width, cv2.LINE_8, _SUBPIXEL_BITS)
+    first, last = np.rint(np.stack([start, end]) * 2**_SUBPIXEL_BITS).astype(int).tolist()
+    cv2.line(canvas, first, last, 255, width, cv2.LINE_8, _SUBPIXEL_BITS)
