@@ -32,6 +32,7 @@ CARRIERS = frozenset(
         "job",
         "launch",
         "lazy",
+        "manifest",
         "method",
         "packages",
         "pipeline",

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from radpipe import assets, masks, plugins
+from radpipe import manifest, masks, plugins
 from radpipe.errors import UserError, unknown
 from radpipe.evaluation import METRICS
 from radpipe.plugins import known
@@ -113,9 +113,9 @@ def _downloads(settings: Settings, file: str) -> None:
         wanted[f"datasets.{name}.base", "base"] = entry.base
         wanted[f"datasets.{name}.rad", "rad"] = entry.rad
     # the list is in the repository, which the library may be used without
-    if set(wanted.values()) == {TRAIN} or not assets.MANIFEST.is_file():
+    if set(wanted.values()) == {TRAIN} or not manifest.MANIFEST.is_file():
         return
-    weights = _weights(assets.MANIFEST.resolve(), assets.MANIFEST.stat().st_mtime_ns)
+    weights = _weights(manifest.MANIFEST.resolve(), manifest.MANIFEST.stat().st_mtime_ns)
     for (key, kind), word in wanted.items():
         allowed = [TRAIN, *(name for name, found in weights.items() if found == kind)]
         if word not in allowed:
@@ -123,10 +123,10 @@ def _downloads(settings: Settings, file: str) -> None:
 
 
 @cache
-def _weights(manifest: Path, changed: int) -> dict[str, str]:
+def _weights(path: Path, changed: int) -> dict[str, str]:
     """The downloads that are weights, each with the stage that they are for; `changed` is the
     list's time stamp."""
-    found = assets.read_manifest(manifest).assets.items()
+    found = manifest.read_manifest(path).assets.items()
     return {n: STAGES.get(a.architecture, "base") for n, a in found if a.architecture}
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from PIL import Image
 
 from radpipe import pictures
+from radpipe.downloads import need_space
 from radpipe.errors import UserError
 from radpipe.files import atomic
 from radpipe.imagestore import ImageStore, image_writer
@@ -124,8 +125,6 @@ def convert(
         work: folder for the parts; what a killed run left there is used; removed at the end.
         workers: processes.
     """
-    from radpipe.downloads import need_space
-
     total = sum(source.counts)
     held_out(total, val, test, seed)  # refused before the work
     key = hashlib.sha256(json.dumps([size, list(source.counts)]).encode())
@@ -201,12 +200,11 @@ def _merge(source: Source, stores: Iterator[ImageStore], split: np.ndarray, out:
         writers = [stack.enter_context(image_writer(out / f"{name}.zip")) for name in SPLITS]
         temporary = stack.enter_context(atomic(out / "manifest.csv"))
         file = stack.enter_context(temporary.open("w", newline="", encoding="utf-8"))
-        rows: csv.DictWriter[str] | None = None
-        for (id, data), place in zip(images, split, strict=True):
+        table = csv.writer(file, lineterminator="\n")
+        for number, ((id, data), place) in enumerate(zip(images, split, strict=True)):
             writers[place].add_png(id, data)
             digest = hashlib.sha256(data).hexdigest()
             row = {"id": id, "split": SPLITS[place], "sha256": digest, **source.facts(id)}
-            if rows is None:
-                rows = csv.DictWriter(file, list(row), lineterminator="\n")
-                rows.writeheader()
-            rows.writerow(row)
+            if number == 0:
+                table.writerow(row)  # the columns' names
+            table.writerow(row.values())

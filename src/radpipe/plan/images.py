@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from radpipe import data
-from radpipe.assets import asset
 from radpipe.data.images import SPLITS
+from radpipe.manifest import asset, collection
 from radpipe.pipeline import Pipeline
 from radpipe.receipts import Receipt
 from radpipe.settings import Settings
-from radpipe.shards import collection
 
 
 def download(settings: Settings, dataset: str) -> tuple[str, str]:
