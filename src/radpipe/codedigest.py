@@ -26,6 +26,7 @@ CARRIERS = frozenset(
         "codedigest",
         "dag",
         "devices",
+        "dotted",
         "downloads",
         "errors",
         "files",

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from radpipe import manifest, masks, plugins
+from radpipe.dotted import flatten
 from radpipe.errors import UserError, unknown
 from radpipe.evaluation import METRICS
 from radpipe.plugins import known
 from radpipe.section import PARAMS, section
-from radpipe.settings import TRAIN, Dataset, Optimisation, Settings, flatten
+from radpipe.settings import TRAIN, Dataset, Optimisation, Settings
 from radpipe.yamlfile import read_yaml
 
 # the stage that a download of weights is for, by its architecture; all others: base

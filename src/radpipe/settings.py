@@ -8,19 +8,20 @@ reads the file and holds it to what spans sections.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from radpipe import data, inpainters, masks
+from radpipe.dotted import flatten, put
 from radpipe.errors import UserError
 from radpipe.method import Method
 from radpipe.models.adm_config import AdmConfig
 from radpipe.section import PARAMS, Section, section
 
 TRAIN = "train"  # weights that are trained here, not an asset
+Counts = dict[str, Annotated[int, Field(ge=1)]]  # by name; `default` for those not named
 
 
 class Run(Section):
@@ -210,7 +211,7 @@ class Resources(Section):
     )
     train_threads: int = Field(ge=1, description="CPU threads per training")
     sample_batch: int = Field(ge=1, description="images per network call when sampling")
-    sample_shards: dict[str, Annotated[int, Field(ge=1)]] = Field(
+    sample_shards: Counts = Field(
         description="jobs per cell, by method; how the files are cut, not what is in them"
     )
     loader_workers: int = Field(ge=0, description="processes that decode images")
@@ -218,10 +219,8 @@ class Resources(Section):
     nodes: int = Field(ge=1, description="nodes of a training; several need SLURM")
     save_seconds: int = Field(ge=0, description="at most this much work is lost by a kill")
     gpus: int = Field(ge=0, description="GPUs asked for per training or sampling job")
-    minutes: dict[str, Annotated[int, Field(ge=1)]] = Field(
-        description="cluster time limit per rule"
-    )
-    memory_mb: dict[str, Annotated[int, Field(ge=1)]] = Field(description="cluster memory per rule")
+    minutes: Counts = Field(description="cluster time limit per rule")
+    memory_mb: Counts = Field(description="cluster memory per rule")
 
     def shards(self, method: Method) -> int:
         """Sampling jobs per cell of a method; its variants' are the same."""
@@ -283,25 +282,6 @@ class Settings(Section):
         return sources[stage]
 
 
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mapping -> {'a.b': value}; empty mappings are kept as values."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def put(tree: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key in a nested mapping."""
-    *parents, last = key.split(".")
-    for parent in parents:
-        tree = tree.setdefault(parent, {})
-    tree[last] = copy.deepcopy(value)
-
-
 def _override(raw: dict[str, Any], name: str, key: str, value: Any) -> None:
     """Apply one line of a set of overrides."""
     try:
@@ -309,10 +289,3 @@ def _override(raw: dict[str, Any], name: str, key: str, value: Any) -> None:
     except (AttributeError, TypeError):
         where = f"{PARAMS}, key `overrides.{name}.{key}`"
         raise UserError("a setting on the way is a value, not a section", where) from None
-
-
-def get(tree: Any, key: str) -> Any:
-    """A dotted key of a nested mapping."""
-    for part in key.split("."):
-        tree = tree[part]
-    return tree

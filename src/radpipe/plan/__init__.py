@@ -7,6 +7,7 @@ from pathlib import Path
 
 from radpipe.assets import cache_folder
 from radpipe.dag import Target
+from radpipe.dotted import put
 from radpipe.errors import UserError, did_you_mean
 from radpipe.lazy import torch
 from radpipe.params import parse
@@ -16,7 +17,7 @@ from radpipe.plan.gpus import CPU, cpu, gpu
 from radpipe.plan.text import Bill, render
 from radpipe.plan.work import gather
 from radpipe.section import PARAMS
-from radpipe.settings import Settings, put
+from radpipe.settings import Settings
 
 DEFAULT_TARGET = "results/tables/main.csv"
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radpipe.dag import Target
+from radpipe.dotted import flatten
 from radpipe.errors import UserError, did_you_mean
 from radpipe.pipeline import Pipeline
 from radpipe.receipts import Receipt, changes
-from radpipe.settings import flatten
 
 TABLES = Path("results/tables")
 EVALUATIONS = "evaluations"  # counted while sampling, not a metric
