@@ -14,7 +14,7 @@ from radpipe import params, settings
 from radpipe.dag import Target
 from radpipe.imagestore import image_writer
 from radpipe.job import Job
-from radpipe.masks.bank import write_shard
+from radpipe.masks.bank import BankSettings, write_shard
 from radpipe.pipeline import Pipeline
 
 ROOT = Path(__file__).parents[1]
@@ -75,7 +75,8 @@ class Tree:
     def _bank(self, job: Job) -> None:
         shard = int(job.wildcards["shard"])
         name = f"{shard}.npz"
-        write_shard(job.out / name, "perlin", SIZE, 64, 0, shard, 2)
+        bank = BankSettings(family="perlin", count=64, shards=2)
+        write_shard(job.out / name, bank, SIZE, 0, shard)
         job.finish(name)
 
     def _holes(self, job: Job) -> None:

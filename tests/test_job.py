@@ -10,7 +10,7 @@ import pytest
 from radpipe import dotted, params, settings
 from radpipe.errors import UserError
 from radpipe.job import Job
-from radpipe.masks.bank import Bank, write_shard
+from radpipe.masks.bank import Bank, BankSettings, write_shard
 from radpipe.pipeline import Pipeline, target_of
 from radpipe.receipts import Receipt
 
@@ -30,7 +30,8 @@ def bank(folder: Path, shards: int, resources: settings.Resources) -> Bank:
     job = Job(Pipeline(params.parse(raw)).slice(target), folder, resources)
     paths = [f.path / f"{f.receipt.stem}.npz" for f in job.folders("bank")]
     for path in paths:
-        write_shard(path, "box", 32, 24, 0, int(path.stem), shards)
+        bank = BankSettings(family="box", count=24, shards=shards)
+        write_shard(path, bank, 32, 0, int(path.stem))
     return Bank(paths)
 
 

@@ -16,6 +16,7 @@ from pydantic import Field
 from radpipe import data, inpainters, masks
 from radpipe.dotted import flatten, put
 from radpipe.errors import UserError
+from radpipe.masks.bank import BankSettings
 from radpipe.method import Method
 from radpipe.models.adm_config import AdmConfig
 from radpipe.section import PARAMS, Section, section
@@ -70,18 +71,10 @@ class Dataset(Section):
     data: dict[str, Any] = Field(default_factory=dict, description="the data set's own settings")
 
 
-class MaskBank(Section):
-    """The training masks."""
-
-    family: str = Field(description="a file of masks/")
-    count: int = Field(ge=1, description="masks in the bank")
-    shards: int = Field(ge=1, description="jobs that make them; no influence on the masks")
-
-
 class Masks(Section):
     """Settings of all masks."""
 
-    training: MaskBank
+    training: BankSettings
     lama_limit: float | None = Field(
         ge=0.1,
         le=1,

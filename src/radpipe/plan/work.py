@@ -13,7 +13,6 @@ from radpipe.evaluation import feature_networks, info
 from radpipe.evaluation.features import NETWORKS
 from radpipe.evaluation.reference import KEEP
 from radpipe.inpainters import load
-from radpipe.masks.bank import shard_range
 from radpipe.method import Method
 from radpipe.models.adm import AdmConfig
 from radpipe.models.backbones import SMALLEST
@@ -138,8 +137,8 @@ class _Estimator:
         return self._work(what, images, written={"masks (at most)": images * self.size**2 / 8})
 
     def _bank(self) -> Work:
-        masks, shard = self.settings.masks.training, int(self.target["shard"])
-        return self._masks(masks.family, len(shard_range(masks.count, shard, masks.shards)))
+        bank = self.settings.masks.training
+        return self._masks(bank.family, len(bank.held(int(self.target["shard"]))))
 
     def _holes(self) -> Work:
         return self._masks("", self.settings.evaluation.images)
