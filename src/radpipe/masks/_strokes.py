@@ -6,7 +6,6 @@ covered. So a seed gives the same shapes, of the same area, at every size (our c
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,18 +66,19 @@ class Rectangles:
             canvas[y0:y1, x0:x1] = 255
 
 
-def hole_of(draw: Callable[[np.ndarray], None], size: int) -> np.ndarray:
+def hole_of(shapes: Strokes | Rectangles, rng: np.random.Generator, size: int) -> np.ndarray:
     """What is drawn, at the mask's size; may be empty where strokes are thinner than a pixel.
 
     Args:
-        draw: draws 255 into uint8 `[256, 256]`.
+        shapes: what is drawn.
+        rng: the only source of randomness.
         size: side of the mask, pixels.
 
     Returns:
         bool `[size, size]`, True = hole.
     """
     canvas = np.zeros((FRAME, FRAME), np.uint8)
-    draw(canvas)
+    shapes.draw(rng, canvas)
     return resize(canvas, size)
 
 
