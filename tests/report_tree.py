@@ -12,9 +12,9 @@ import yaml
 
 from radpipe import params, settings
 from radpipe.dag import Target
-from radpipe.imagestore import ImageWriter
+from radpipe.imagestore import image_writer
 from radpipe.job import Job
-from radpipe.masks.bank import write_shard
+from radpipe.masks.bank import BankSettings, write_shard
 from radpipe.pipeline import Pipeline
 
 ROOT = Path(__file__).parents[1]
@@ -75,7 +75,8 @@ class Tree:
     def _bank(self, job: Job) -> None:
         shard = int(job.wildcards["shard"])
         name = f"{shard}.npz"
-        write_shard(job.out / name, "perlin", SIZE, 64, 0, shard, 2)
+        bank = BankSettings(family="perlin", count=64, shards=2)
+        write_shard(job.out / name, bank, SIZE, 0, shard)
         job.finish(name)
 
     def _holes(self, job: Job) -> None:
@@ -191,7 +192,7 @@ def row(
 
 def store(path: Path, images: list[np.ndarray]) -> None:
     """An image store with these images."""
-    with ImageWriter(path) as writer:
+    with image_writer(path) as writer:
         for name, image in zip(IDS, images, strict=True):
             writer.add(name, image)
 

@@ -13,8 +13,9 @@ import pytest
 
 from httpserver import Handler, Site, logged_out, serve
 from radpipe import assets, downloads
-from radpipe.assets import MANIFEST, Manifest, announce, fetch, missing_bytes, read_manifest, take
+from radpipe.assets import announce, fetch, missing_bytes, take
 from radpipe.errors import Unreachable, UserError
+from radpipe.manifest import MANIFEST, Manifest, read_manifest
 from radpipe.section import section
 
 DATA = bytes(range(256)) * 2000

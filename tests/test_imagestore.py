@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from radpipe.errors import UserError
-from radpipe.imagestore import ImageStore, ImageWriter, decode_png, encode_png
+from radpipe.imagestore import ImageStore, decode_png, encode_png, image_writer
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def images() -> dict[str, np.ndarray]:
 
 
 def write(path: Path, images: dict[str, np.ndarray]) -> Path:
-    with ImageWriter(path) as writer:
+    with image_writer(path) as writer:
         for id, image in images.items():
             writer.add(id, image)
     return path
@@ -69,20 +69,20 @@ def test_any_zip_program_reads_it(tmp_path: Path, images: dict[str, np.ndarray])
 
 @pytest.mark.parametrize("bad", [np.zeros((4, 4)), np.zeros((4, 4), np.uint8)])
 def test_other_arrays_are_refused(tmp_path: Path, bad: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="neither"), ImageWriter(tmp_path / "a.zip") as writer:
+    with pytest.raises(ValueError, match="neither"), image_writer(tmp_path / "a.zip") as writer:
         writer.add("a", bad)
 
 
 @pytest.mark.parametrize("id", ["../a", "/a", "", ".hidden", "a b"])
 def test_names_that_leave_the_archive_are_refused(tmp_path: Path, id: str) -> None:
-    with pytest.raises(ValueError, match="usable"), ImageWriter(tmp_path / "a.zip") as writer:
+    with pytest.raises(ValueError, match="usable"), image_writer(tmp_path / "a.zip") as writer:
         writer.add(id, np.zeros((2, 2), np.bool_))
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, images: dict[str, np.ndarray]) -> None:
     path = write(tmp_path / "a.zip", images)
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="two images"), ImageWriter(path) as writer:
+    with pytest.raises(ValueError, match="two images"), image_writer(path) as writer:
         writer.add("a", images["000"])
         writer.add("a", images["000"])
     assert path.read_bytes() == before

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radpipe import params, settings
+from radpipe import dotted, params, settings
 from radpipe.errors import UserError
 from radpipe.job import Job
-from radpipe.masks.bank import Bank, write_shard
+from radpipe.masks.bank import Bank, BankSettings, write_shard
 from radpipe.pipeline import Pipeline, target_of
 from radpipe.receipts import Receipt
 
@@ -25,12 +25,13 @@ def resources() -> settings.Resources:
 def bank(folder: Path, shards: int, resources: settings.Resources) -> Bank:
     """The masks as stage `rad` reads them."""
     raw = params.read(ROOT / "params.yaml").model_dump(mode="json")
-    settings.put(raw, "masks.training", {"family": "box", "count": 24, "shards": shards})
+    dotted.put(raw, "masks.training", {"family": "box", "count": 24, "shards": shards})
     target = target_of("rad", dataset="emoji", variant="default")
     job = Job(Pipeline(params.parse(raw)).slice(target), folder, resources)
     paths = [f.path / f"{f.receipt.stem}.npz" for f in job.folders("bank")]
     for path in paths:
-        write_shard(path, "box", 32, 24, 0, int(path.stem), shards)
+        bank = BankSettings(family="box", count=24, shards=shards)
+        write_shard(path, bank, 32, 0, int(path.stem))
     return Bank(paths)
 
 
@@ -50,7 +51,7 @@ def test_a_job_refuses_what_was_made_with_other_settings(
     holes = target_of("holes", dataset="emoji", mask="box")
     job = Job(Pipeline(params.parse(raw)).slice(holes), tmp_path, resources)
     job.require_current()  # what is not there is another matter
-    settings.put(raw, "seed", 1)
+    dotted.put(raw, "seed", 1)
     other = Pipeline(params.parse(raw)).slice(target_of("data", dataset="emoji"))
     Receipt(other, {}).write(tmp_path / "results/data/emoji/receipt.json")
     with pytest.raises(UserError, match="other settings"):

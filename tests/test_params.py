@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from radpipe import params, settings
+from radpipe import dotted, params
 from radpipe.errors import UserError
 from radpipe.inpainters import load
 from radpipe.plugins import names as plugins
@@ -72,9 +72,9 @@ def test_the_repositorys_settings_are_valid() -> None:
 def test_a_bad_setting_is_one_message(
     raw: dict[str, Any], key: str, value: Any, words: list[str]
 ) -> None:
-    settings.put(raw, key, value)
+    dotted.put(raw, key, value)
     if key == "training.rad.batch":
-        settings.put(raw, "training.rad.accumulate", 2)
+        dotted.put(raw, "training.rad.accumulate", 2)
     with pytest.raises(UserError) as caught:
         params.parse(raw)
     message = str(caught.value)

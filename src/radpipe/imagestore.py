@@ -13,8 +13,8 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from PIL import Image
@@ -55,27 +55,25 @@ def decode_png(data: bytes) -> np.ndarray:
         return np.array(picture.convert("RGB"), dtype=np.uint8)
 
 
-class ImageWriter:
-    """Writes an image store; the file appears, whole, when the `with` block ends well.
+@contextlib.contextmanager
+def image_writer(path: Path) -> Iterator[ImageWriter]:
+    """Write an image store; the file appears, whole, when the `with` block ends well.
 
-    >>> with ImageWriter(Path("results/data/emoji/val.zip")) as writer:
+    >>> with image_writer(Path("results/data/emoji/val.zip")) as writer:
     ...     writer.add("1f600", image)
 
     Raises:
         UserError: when the disk is full or the folder cannot be written.
     """
+    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        yield ImageWriter(archive)
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        self._zip: zipfile.ZipFile | None = None
-        self._stack = contextlib.ExitStack()
 
-    def __enter__(self) -> ImageWriter:
-        with contextlib.ExitStack() as stack:
-            temporary = stack.enter_context(atomic(self.path))
-            self._zip = stack.enter_context(zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED))
-            self._stack = stack.pop_all()
-        return self
+class ImageWriter:
+    """Adds images to the archive of an image store; see `image_writer`."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._zip = archive
 
     def add(self, id: str, image: np.ndarray) -> None:
         """Add uint8 `[H, W, 3]` or bool `[H, W]` under a name of letters, digits and `._+-`."""
@@ -85,22 +83,11 @@ class ImageWriter:
         """Add bytes that `encode_png` made, here or in another process."""
         if not _NAME.fullmatch(id):
             raise ValueError(f"not a usable image id: {id!r}")
-        if self._zip is None:
-            raise ValueError("use ImageWriter in a with statement")
         if f"{id}.png" in self._zip.NameToInfo:
             raise ValueError(f"two images have the id {id!r}")
         entry = zipfile.ZipInfo(f"{id}.png", _EPOCH)
         entry.create_system, entry.external_attr = 3, 0o644 << 16
         self._zip.writestr(entry, data)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._zip = None
-        self._stack.__exit__(kind, error, trace)
 
 
 class ImageStore:
@@ -138,15 +125,8 @@ class ImageStore:
     def __contains__(self, id: object) -> bool:
         return id in self._index
 
-    def __getstate__(self) -> str:
-        return str(self.path)
-
-    def __setstate__(self, path: str) -> None:
-        self.__init__(Path(path))  # type: ignore[misc]
-
-    def close(self) -> None:
-        """Close the file; reading afterwards fails."""
-        self._file.close()
+    def __reduce__(self) -> tuple[type[ImageStore], tuple[Path]]:
+        return ImageStore, (self.path,)
 
     def __del__(self) -> None:
         if hasattr(self, "_file"):

@@ -69,7 +69,6 @@ def download(package: str, version: str, filename: str, sha256: str, part: Path)
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
         )
         found = folder / "files" / filename
         if run.returncode or not found.is_file():

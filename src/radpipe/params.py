@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from radpipe import assets, data, masks, plugins
+from radpipe import manifest, masks, plugins
+from radpipe.dotted import flatten
 from radpipe.errors import UserError, unknown
 from radpipe.evaluation import METRICS
 from radpipe.plugins import known
 from radpipe.section import PARAMS, section
-from radpipe.settings import TRAIN, Settings, flatten
-from radpipe.yamlfile import load_yaml
+from radpipe.settings import TRAIN, Dataset, Optimisation, Settings
+from radpipe.yamlfile import read_yaml
 
 # the stage that a download of weights is for, by its architecture; all others: base
 STAGES = {"authors-rad": "rad", "big-lama": "lama"}
@@ -26,28 +28,21 @@ def read(path: Path = Path(PARAMS)) -> Settings:
     Raises:
         UserError: naming the key, what is allowed and what to type.
     """
-    if not path.is_file():
-        raise UserError("there is no settings file", str(path), "run from the repository's root")
-    return parse(load_yaml(path.read_text(encoding="utf-8"), str(path)), str(path))
+    return parse(read_yaml(path, "there is no settings file"), str(path))
 
 
 def parse(raw: Any, file: str = PARAMS) -> Settings:
-    """A raw mapping -> Settings, with the checks that span sections."""
+    """A raw mapping -> Settings, with all checks that span sections: for the file, and for each
+    data set with its overrides.
+
+    Raises:
+        UserError: for the first that fails.
+    """
     if not isinstance(raw, dict):
         raise UserError(
             "the settings are not a mapping", file, "restore it: git checkout -- " + file
         )
     settings = section(Settings, raw, "", file)
-    check(settings, file)
-    return settings
-
-
-def check(settings: Settings, file: str) -> None:
-    """All checks that span sections, for the file and for each data set with its overrides.
-
-    Raises:
-        UserError: for the first that fails.
-    """
     for name in settings.datasets:
         if not NAME.fullmatch(name):
             raise UserError(
@@ -59,38 +54,49 @@ def check(settings: Settings, file: str) -> None:
     for name, dataset in settings.datasets.items():
         if dataset.overrides:
             _overrides(settings, name, file)
+    return settings
 
 
 def _check(settings: Settings, file: str) -> None:
     """What must hold with and without overrides, cheapest first."""
-    known(settings.run.datasets, list(settings.datasets), "run.datasets", file)
-    known(settings.run.methods, plugins.names("inpainters"), "run.methods", file)
-    known(settings.run.masks, plugins.names("masks"), "run.masks", file)
-    known(settings.run.ablations, plugins.names("ablations"), "run.ablations", file)
-    known(list(settings.inpainters), plugins.names("inpainters"), "inpainters", file)
-    known([settings.masks.training.family], plugins.names("masks"), "masks.training.family", file)
-    known([settings.training.lama.masks], plugins.names("masks"), "training.lama.masks", file)
-    known(settings.evaluation.metrics, list(METRICS), "evaluation.metrics", file)
+    for key, (words, allowed) in _words(settings).items():
+        known(list(words), list(allowed), key, file)
     _downloads(settings, file)
-    _machine(settings, file)
+    for what, key, do in _misfits(settings):
+        raise UserError(what, f"{file}, key `{key}`", do)
+    used = {*settings.run.masks, settings.masks.training.family, settings.training.lama.masks}
     for name, dataset in settings.datasets.items():
-        known(list(dataset.overrides), list(settings.overrides), f"datasets.{name}.overrides", file)
-        known([settings.reader(name)], plugins.names("data"), f"datasets.{name}.reader", file)
-        _architecture(settings, name, file)
         if name in settings.run.datasets or dataset.overrides:
-            _fits(settings, name, file)
+            for family in sorted(used):
+                masks.fits(family, dataset.size, f"{file}, key `datasets.{name}.size`")
         if name in settings.run.datasets:
-            _reader(settings, name, file)
-    for part in ("base", "rad", "lama"):
-        _batches(settings, part, file)
+            settings.data(name, file)
     for method in sorted({*settings.run.methods, *settings.inpainters}):
         settings.inpainter(method)
-    if "rad" in settings.run.methods and settings.masks.training.count < 2:
-        raise UserError(
-            "RAD needs a bank of masks",
-            f"{file}, key `masks.training.count`",
-            "put 2 or more there, or take `rad` out of `run.methods`",
-        )
+
+
+def _words(settings: Settings) -> dict[str, tuple[Iterable[str], Iterable[str]]]:
+    """Key -> (the names that stand there, those that may)."""
+    run, machine = settings.run, settings.resources
+    methods, families = plugins.names("inpainters"), plugins.names("masks")
+    stages = ("default", *plugins.names("stages"))  # `default` stands for those not named
+    words: dict[str, tuple[Iterable[str], Iterable[str]]] = {
+        "run.datasets": (run.datasets, settings.datasets),
+        "run.methods": (run.methods, methods),
+        "run.masks": (run.masks, families),
+        "run.ablations": (run.ablations, plugins.names("ablations")),
+        "inpainters": (settings.inpainters, methods),
+        "masks.training.family": ([settings.masks.training.family], families),
+        "training.lama.masks": ([settings.training.lama.masks], families),
+        "evaluation.metrics": (settings.evaluation.metrics, METRICS),
+        "resources.minutes": (sorted(machine.minutes), stages),
+        "resources.memory_mb": (sorted(machine.memory_mb), stages),
+        "resources.sample_shards": (sorted(machine.sample_shards), ("default", *methods)),
+    }
+    for name, dataset in settings.datasets.items():
+        words[f"datasets.{name}.overrides"] = dataset.overrides, settings.overrides
+        words[f"datasets.{name}.reader"] = [settings.reader(name)], plugins.names("data")
+    return words
 
 
 def _overrides(settings: Settings, name: str, file: str) -> None:
@@ -115,9 +121,9 @@ def _downloads(settings: Settings, file: str) -> None:
         wanted[f"datasets.{name}.base", "base"] = entry.base
         wanted[f"datasets.{name}.rad", "rad"] = entry.rad
     # the list is in the repository, which the library may be used without
-    if set(wanted.values()) == {TRAIN} or not assets.MANIFEST.is_file():
+    if set(wanted.values()) == {TRAIN} or not manifest.MANIFEST.is_file():
         return
-    weights = _weights(assets.MANIFEST.resolve(), assets.MANIFEST.stat().st_mtime_ns)
+    weights = _weights(manifest.MANIFEST.resolve(), manifest.MANIFEST.stat().st_mtime_ns)
     for (key, kind), word in wanted.items():
         allowed = [TRAIN, *(name for name, found in weights.items() if found == kind)]
         if word not in allowed:
@@ -125,89 +131,56 @@ def _downloads(settings: Settings, file: str) -> None:
 
 
 @cache
-def _weights(manifest: Path, changed: int) -> dict[str, str]:
+def _weights(path: Path, changed: int) -> dict[str, str]:
     """The downloads that are weights, each with the stage that they are for; `changed` is the
     list's time stamp."""
-    found = assets.read_manifest(manifest).assets.items()
+    found = manifest.read_manifest(path).assets.items()
     return {n: STAGES.get(a.architecture, "base") for n, a in found if a.architecture}
 
 
-def _fits(settings: Settings, name: str, file: str) -> None:
-    """Every mask family that is used must make sense at the data set's size."""
-    used = {*settings.run.masks, settings.masks.training.family, settings.training.lama.masks}
-    for family in sorted(used):
-        try:
-            masks.fits(family, settings.datasets[name].size)
-        except UserError as error:
-            raise UserError(error.what, f"{file}, key `datasets.{name}.size`", error.do) from None
-
-
-def _reader(settings: Settings, name: str, file: str) -> None:
-    """The data set's own settings, by its reader's model."""
-    model = data.load(settings.reader(name)).Settings
-    section(model, settings.datasets[name].data, f"datasets.{name}.data", file)
-
-
-def _machine(settings: Settings, file: str) -> None:
-    """What the machine gives to each kind of job; `default` stands for those not named."""
-    stages = plugins.names("stages")
-    for key, allowed in (
-        ("minutes", stages),
-        ("memory_mb", stages),
-        ("sample_shards", plugins.names("inpainters")),
-    ):
-        given: dict[str, int] = getattr(settings.resources, key)
-        where = f"resources.{key}"
-        known(sorted(given), ["default", *allowed], where, file)
-        if "default" not in given:
-            raise UserError(
-                "a setting is missing", f"{file}, key `{where}`", "add `default:` there"
+def _misfits(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """(what, key, do) of values that do not fit each other."""
+    machine, bank = settings.resources, settings.masks.training
+    for key in ("minutes", "memory_mb", "sample_shards"):
+        if "default" not in getattr(machine, key):
+            yield "a setting is missing", f"resources.{key}", "add `default:` there"
+    if machine.processes % machine.nodes:
+        yield (
+            f"{machine.processes} training processes do not split over {machine.nodes} nodes",
+            "resources.processes",
+            f"choose a multiple of {machine.nodes}",
+        )
+    for name, dataset in settings.datasets.items():
+        yield from _architecture(dataset, f"datasets.{name}.model")
+    for part in ("base", "rad", "lama"):
+        training: Optimisation = getattr(settings.training, part)
+        processes = machine.processes if part != "lama" else 1  # see launch.py
+        if training.batch % (pieces := training.accumulate * processes):
+            yield (
+                f"a batch of {training.batch} does not split into {training.accumulate} parts "
+                f"on {processes} processes",
+                f"training.{part}.batch",
+                f"choose a multiple of {pieces}",
             )
-    processes, nodes = settings.resources.processes, settings.resources.nodes
-    if processes % nodes:
-        raise UserError(
-            f"{processes} training processes do not split over {nodes} nodes",
-            f"{file}, key `resources.processes`",
-            f"choose a multiple of {nodes}",
-        )
+    if "rad" in settings.run.methods and bank.count < 2:
+        do = "put 2 or more there, or take `rad` out of `run.methods`"
+        yield "RAD needs a bank of masks", "masks.training.count", do
 
 
-def _architecture(settings: Settings, name: str, file: str) -> None:
-    dataset = settings.datasets[name]
-    model, where = dataset.model, f"{file}, key `datasets.{name}.model"
-    smallest = dataset.size // 2 ** (len(model.channel_mult) - 1)
-    if dataset.size % 2 ** (len(model.channel_mult) - 1) or smallest < 2:
-        raise UserError(
-            f"{dataset.size} pixels cannot be halved {len(model.channel_mult) - 1} times",
-            f"{where}.channel_mult`",
-            "shorten channel_mult or change the size",
-        )
-    sizes = [dataset.size // 2**level for level in range(len(model.channel_mult))]
+def _architecture(dataset: Dataset, key: str) -> Iterator[tuple[str, str, str]]:
+    """(what, key, do) of an architecture that does not fit its data set's images."""
+    model, halvings = dataset.model, len(dataset.model.channel_mult) - 1
+    if dataset.size % 2**halvings or dataset.size // 2**halvings < 2:
+        do = "shorten channel_mult or change the size"
+        what = f"{dataset.size} pixels cannot be halved {halvings} times"
+        yield what, f"{key}.channel_mult", do
+    sizes = [dataset.size // 2**level for level in range(halvings + 1)]
     for size in model.attention:
         if size not in sizes:
-            raise UserError(
-                f"no feature map has side {size}",
-                f"{where}.attention`",
-                f"allowed: {', '.join(map(str, sizes))}",
-            )
-    for level, multiple in enumerate(model.channel_mult):
+            do = f"allowed: {', '.join(map(str, sizes))}"
+            yield f"no feature map has side {size}", f"{key}.attention", do
+    for size, multiple in zip(sizes, model.channel_mult, strict=True):
         channels = model.channels * multiple
-        if sizes[level] in model.attention and channels % model.head_channels:
-            raise UserError(
-                f"{channels} channels do not split into heads of {model.head_channels}",
-                f"{where}.head_channels`",
-                "choose a divisor",
-            )
-
-
-def _batches(settings: Settings, part: str, file: str) -> None:
-    training = getattr(settings.training, part)
-    processes = settings.resources.processes if part != "lama" else 1  # see launch.py
-    pieces = training.accumulate * processes
-    if training.batch % pieces:
-        raise UserError(
-            f"a batch of {training.batch} does not split into {training.accumulate} parts "
-            f"on {processes} processes",
-            f"{file}, key `training.{part}.batch`",
-            f"choose a multiple of {pieces}",
-        )
+        if size in model.attention and channels % model.head_channels:
+            what = f"{channels} channels do not split into heads of {model.head_channels}"
+            yield what, f"{key}.head_channels", "choose a divisor"

@@ -52,10 +52,14 @@ class Picture:
     @property
     def opaque(self) -> NDArray[np.uint8]:
         """`rgb` on white paper, as a viewer shows it: uint8 `[H, W, 3]`."""
+        return self.on(255)
+
+    def on(self, paper: int | NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """`rgb` on paper of a grey level or a colour `[3]`: uint8 `[H, W, 3]`."""
         if self.alpha is None:
             return self.rgb
         share = self.alpha[..., None] / np.float32(255)
-        return np.rint(self.rgb * share + 255 * (1 - share)).astype(np.uint8)
+        return np.rint(self.rgb * share + paper * (1 - share)).astype(np.uint8)
 
     def image(self) -> Image.Image:
         """As an image of PIL: mode L, LA, RGB or RGBA."""

@@ -16,10 +16,11 @@ from typing import Any
 from radpipe import ablations, inpainters, plugins, report
 from radpipe.codedigest import code_digest
 from radpipe.dag import Stage, Target, filled
+from radpipe.dotted import get
 from radpipe.errors import UserError
 from radpipe.method import DEFAULT, TRUTH, Method
 from radpipe.receipts import Receipt, canonical, digest
-from radpipe.settings import TRAIN, Settings, get
+from radpipe.settings import TRAIN, Settings
 
 
 def _declared() -> dict[str, Stage]:

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from functools import cache
 from types import ModuleType
 
-from radpipe.errors import UserError, nearest, unknown
+from radpipe.errors import UserError, did_you_mean, unknown
 
 # modules of a plug-in package that are not plug-ins themselves
 HELPERS = {
     "data": {"images", "parquet"},
     "inpainters": {"base"},
     "masks": {"bank", "hole"},
-    "stages": {"evaluation", "models", "training"},
 }
 
 
@@ -50,12 +49,10 @@ def known(words: Sequence[str], allowed: Sequence[str], key: str, file: str) -> 
     """Refuse a word that names nothing, and a word given twice."""
     for position, word in enumerate(words):
         if word not in allowed:
-            meant = nearest(word, allowed)
-            hint = f"did you mean `{meant}`? " if meant else ""
             raise UserError(
                 f"`{word}` is not known",
                 f"{file}, key `{key}.{position}`",
-                f"{hint}allowed: {', '.join(allowed)}",
+                f"{did_you_mean(word, allowed)}allowed: {', '.join(allowed)}",
             )
         if word in words[:position]:
             raise UserError(f"`{word}` stands there twice", f"{file}, key `{key}`", "remove one")

@@ -15,10 +15,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from radpipe.dotted import flatten
 from radpipe.errors import UserError
 from radpipe.files import sha256, write_json
 from radpipe.method import Method
-from radpipe.settings import flatten
 
 # Bytes up to which a file's checksum is compared whenever it is used. The larger ones are training
 # images, and an image store holds every image it reads against a checksum of its own.

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from radpipe.errors import UserError, nearest
+from radpipe.errors import UserError, did_you_mean
 
 PARAMS = "params.yaml"
 
@@ -46,8 +46,8 @@ def _explain(
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if fault["type"] == "extra_forbidden":
         known = _names(model, fault["loc"][:-1])
-        meant = nearest(str(fault["loc"][-1]), known)
-        do = f"did you mean `{meant}`?" if meant else f"allowed here: {', '.join(known)}"
+        question = did_you_mean(str(fault["loc"][-1]), known).rstrip()
+        do = question or f"allowed here: {', '.join(known)}"
         return f"unknown setting `{fault['loc'][-1]}`{more}", where, do
     if fault["type"] == "missing":
         return f"a setting is missing{more}", where, f"add `{fault['loc'][-1]}:` there"

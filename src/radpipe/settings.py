@@ -8,19 +8,21 @@ reads the file and holds it to what spans sections.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from radpipe import inpainters, masks
+from radpipe import data, inpainters, masks
+from radpipe.dotted import flatten, put
 from radpipe.errors import UserError
+from radpipe.masks.bank import BankSettings
 from radpipe.method import Method
 from radpipe.models.adm_config import AdmConfig
 from radpipe.section import PARAMS, Section, section
 
 TRAIN = "train"  # weights that are trained here, not an asset
+Counts = dict[str, Annotated[int, Field(ge=1)]]  # by name; `default` for those not named
 
 
 class Run(Section):
@@ -69,18 +71,10 @@ class Dataset(Section):
     data: dict[str, Any] = Field(default_factory=dict, description="the data set's own settings")
 
 
-class MaskBank(Section):
-    """The training masks."""
-
-    family: str = Field(description="a file of masks/")
-    count: int = Field(ge=1, description="masks in the bank")
-    shards: int = Field(ge=1, description="jobs that make them; no influence on the masks")
-
-
 class Masks(Section):
     """Settings of all masks."""
 
-    training: MaskBank
+    training: BankSettings
     lama_limit: float | None = Field(
         ge=0.1,
         le=1,
@@ -115,10 +109,9 @@ class BaseTraining(Optimisation):
     vlb_weight: float = Field(ge=0, description="lambda of the variational term")
 
 
-class RadTraining(Optimisation):
+class RadTraining(BaseTraining):
     """Fine-tuning to RAD, and what the ablations change."""
 
-    vlb_weight: float = Field(ge=0, description="lambda of the variational term")
     region: Literal["all", "noisy"] = Field(description="pixels the error is averaged over")
     phase1: float = Field(gt=0, le=1, description="share of draws from phase 1")
     embedding: Literal["spatial", "dense", "global", "raw"]
@@ -211,7 +204,7 @@ class Resources(Section):
     )
     train_threads: int = Field(ge=1, description="CPU threads per training")
     sample_batch: int = Field(ge=1, description="images per network call when sampling")
-    sample_shards: dict[str, Annotated[int, Field(ge=1)]] = Field(
+    sample_shards: Counts = Field(
         description="jobs per cell, by method; how the files are cut, not what is in them"
     )
     loader_workers: int = Field(ge=0, description="processes that decode images")
@@ -219,10 +212,8 @@ class Resources(Section):
     nodes: int = Field(ge=1, description="nodes of a training; several need SLURM")
     save_seconds: int = Field(ge=0, description="at most this much work is lost by a kill")
     gpus: int = Field(ge=0, description="GPUs asked for per training or sampling job")
-    minutes: dict[str, Annotated[int, Field(ge=1)]] = Field(
-        description="cluster time limit per rule"
-    )
-    memory_mb: dict[str, Annotated[int, Field(ge=1)]] = Field(description="cluster memory per rule")
+    minutes: Counts = Field(description="cluster time limit per rule")
+    memory_mb: Counts = Field(description="cluster memory per rule")
 
     def shards(self, method: Method) -> int:
         """Sampling jobs per cell of a method; its variants' are the same."""
@@ -265,6 +256,11 @@ class Settings(Section):
         """The file of data/ that reads a data set."""
         return self.datasets[dataset].reader or dataset
 
+    def data(self, dataset: str, file: str = PARAMS) -> Section:
+        """A data set's own settings, checked by its reader's model."""
+        model, given = data.load(self.reader(dataset)).Settings, self.datasets[dataset].data
+        return section(model, given, f"datasets.{dataset}.data", file)
+
     def inpainter(self, name: str) -> Section:
         """Settings of one inpainter, checked by its own model; missing keys take its defaults."""
         model = inpainters.load(name).Settings
@@ -280,25 +276,6 @@ class Settings(Section):
         return sources[stage]
 
 
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mapping -> {'a.b': value}; empty mappings are kept as values."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def put(tree: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key in a nested mapping."""
-    *parents, last = key.split(".")
-    for parent in parents:
-        tree = tree.setdefault(parent, {})
-    tree[last] = copy.deepcopy(value)
-
-
 def _override(raw: dict[str, Any], name: str, key: str, value: Any) -> None:
     """Apply one line of a set of overrides."""
     try:
@@ -306,10 +283,3 @@ def _override(raw: dict[str, Any], name: str, key: str, value: Any) -> None:
     except (AttributeError, TypeError):
         where = f"{PARAMS}, key `overrides.{name}.{key}`"
         raise UserError("a setting on the way is a value, not a section", where) from None
-
-
-def get(tree: Any, key: str) -> Any:
-    """A dotted key of a nested mapping."""
-    for part in key.split("."):
-        tree = tree[part]
-    return tree

@@ -18,24 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from radpipe import assets
-from radpipe.assets import MANIFEST, Collection, Manifest, Pins
 from radpipe.downloads import SourceError, gigabytes, need_space
-from radpipe.errors import UserError, unknown
+from radpipe.errors import UserError
 from radpipe.files import write_json
 from radpipe.lazy import huggingface_hub
+from radpipe.manifest import MANIFEST, Collection, Manifest, Pins, collection, token
 
 log = logging.getLogger(__name__)
 
 LISTING = "listing.json"
 _PARALLEL = 4  # polite
-
-
-def collection(name: str, manifest: Manifest | None = None) -> Collection:
-    """An entry of the list by name."""
-    known = (manifest or assets.read_manifest()).collections
-    if name not in known:
-        raise unknown("download of shards", name, list(known), str(MANIFEST))
-    return known[name]
 
 
 def fetch_shards(name: str, cache: Path, manifest: Manifest | None = None) -> list[Path]:
@@ -50,7 +42,7 @@ def fetch_shards(name: str, cache: Path, manifest: Manifest | None = None) -> li
         UserError: gated without a token, not enough space, unreachable, wrong checksum.
     """
     wanted, folder = collection(name, manifest), cache / name
-    with assets.storing(folder), assets.one_at_a_time(folder):
+    with assets.storing(folder):
         listing = _listing(name, wanted, folder)
         files = {folder / path: facts for path, facts in sorted(listing["files"].items())}
         missing = sum(facts["size"] for path, facts in files.items() if not path.is_file())
@@ -69,9 +61,8 @@ def fetch_shards(name: str, cache: Path, manifest: Manifest | None = None) -> li
                         revision=listing["commit"],
                         local_dir=folder,
                     )
-            assets.verify(
-                shard, Pins(sha256=files[path]["sha256"], bytes=files[path]["size"]), path
-            )
+            pins = Pins(sha256=files[path]["sha256"], bytes=files[path]["size"])
+            assets.verify(shard, pins, path)
             return path
 
         with ThreadPoolExecutor(_PARALLEL) as pool:
@@ -110,7 +101,7 @@ def _reaching(wanted: Collection, failed: str) -> Iterator[Any]:
     """The hub, with the token where it is needed; its many errors become one message."""
     try:
         yield huggingface_hub.HfApi(
-            endpoint=os.environ.get("HF_ENDPOINT"), token=assets.token() if wanted.gated else False
+            endpoint=os.environ.get("HF_ENDPOINT"), token=token() if wanted.gated else False
         )
     except (SourceError, huggingface_hub.errors.HTTPError, OSError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -13,6 +14,17 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 from radpipe.errors import UserError
 
 MOST = 100_000  # values that a file may stand for; aliases multiply
+
+
+def read_yaml(path: Path, missing: str) -> Any:
+    """A file of the repository as plain values, see `load_yaml`.
+
+    Raises:
+        UserError: it is not there (the message says `missing`), or not valid.
+    """
+    if not path.is_file():
+        raise UserError(missing, str(path), "run from the repository's root")
+    return load_yaml(path.read_text(encoding="utf-8"), str(path))
 
 
 def load_yaml(text: str, file: str) -> Any:

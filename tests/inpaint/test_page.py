@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from radpipe.errors import UserError
-from radpipe.imagestore import ImageWriter
+from radpipe.imagestore import image_writer
 from radpipe.inpainting import serve
 from toy_fillers import toys
 
@@ -43,7 +43,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     project = tmp_path_factory.mktemp("project")
     shutil.copy(ROOT / "params.yaml", project)
     (project / "results/data/emoji").mkdir(parents=True)
-    with ImageWriter(project / "results/data/emoji/test.zip") as writer:
+    with image_writer(project / "results/data/emoji/test.zip") as writer:
         for number, image in enumerate(NOISE):
             writer.add(str(number), image)
     with socket.socket() as probe:

@@ -10,20 +10,24 @@ import pytest
 from radpipe.errors import UserError
 from radpipe.imagestore import ImageStore
 from radpipe.masks import draw
-from radpipe.masks.bank import Bank, evaluation_masks, shard_range, write_shard
+from radpipe.masks.bank import Bank, BankSettings, evaluation_masks, write_shard
 from radpipe.seeding import generator
+
+
+def of(family: str, count: int, shards: int = 1) -> BankSettings:
+    return BankSettings(family=family, count=count, shards=shards)
 
 
 def bank(folder: Path, shards: int, count: int = 10, size: int = 17) -> Bank:
     paths = [folder / f"{shards}-{shard}.npz" for shard in range(shards)]
     for shard, path in enumerate(paths):
-        write_shard(path, "perlin", size, count, 3, shard, shards)
+        write_shard(path, of("perlin", count, shards), size, 3, shard)
     return Bank(paths)
 
 
 def test_shards_hold_each_mask_once() -> None:
     for count, shards in [(10, 1), (10, 3), (2, 4)]:
-        held = [i for shard in range(shards) for i in shard_range(count, shard, shards)]
+        held = [i for shard in range(shards) for i in of("box", count, shards).held(shard)]
         assert held == list(range(count))
 
 
@@ -45,20 +49,20 @@ def test_masks_survive_the_packing(tmp_path: Path) -> None:
 
 def test_same_bank_same_bytes(tmp_path: Path) -> None:
     for name in "ab":
-        write_shard(tmp_path / f"{name}.npz", "perlin", 16, 5, 0)
+        write_shard(tmp_path / f"{name}.npz", of("perlin", 5), 16, 0)
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
 def test_seeds_differ(tmp_path: Path) -> None:
     for seed in (0, 1):
-        write_shard(tmp_path / f"{seed}.npz", "perlin", 16, 5, seed)
+        write_shard(tmp_path / f"{seed}.npz", of("perlin", 5), 16, seed)
     first, second = (Bank([tmp_path / f"{seed}.npz"]).masks(range(5)) for seed in (0, 1))
     assert (first != second).any()
 
 
 def test_shards_of_two_sizes_are_refused(tmp_path: Path) -> None:
     for size in (16, 17):
-        write_shard(tmp_path / f"{size}.npz", "box", size, 2, 0)
+        write_shard(tmp_path / f"{size}.npz", of("box", 2), size, 0)
     with pytest.raises(UserError, match=r"\[16, 17\]"):
         Bank([tmp_path / "16.npz", tmp_path / "17.npz"])
 
@@ -66,7 +70,7 @@ def test_shards_of_two_sizes_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["missing", "cut", "text"])
 def test_a_damaged_shard_is_named(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "shard.npz"
-    write_shard(path, "box", 16, 20, 0)
+    write_shard(path, of("box", 20), 16, 0)
     if damage == "missing":
         path.unlink()
     else:

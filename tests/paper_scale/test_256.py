@@ -97,9 +97,10 @@ def test_bf16_stays_near_float32(unet: AdmUNet) -> None:
 
 def test_a_training_bank_of_the_papers_size_fits_in_memory(tmp_path: Path) -> None:
     """65,536 masks are 512 MiB as bits; one shard of 64 is written and read."""
-    from radpipe.masks.bank import Bank, write_shard
+    from radpipe.masks.bank import Bank, BankSettings, write_shard
 
-    write_shard(tmp_path / "0.npz", "perlin", 256, 65536, 0, shard=0, shards=2048)
+    drawn = BankSettings(family="perlin", count=65536, shards=2048)
+    write_shard(tmp_path / "0.npz", drawn, 256, 0)
     bank = Bank([tmp_path / "0.npz"])
     assert len(bank) == 32 and bank.mask(0).shape == (256, 256)
     assert bank._bits.nbytes * 2048 == 2**29

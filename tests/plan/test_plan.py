@@ -10,6 +10,7 @@ import torch
 import tiny
 from radpipe import params
 from radpipe import plan as planning
+from radpipe.dotted import put
 from radpipe.errors import UserError
 from radpipe.evaluation import timing
 from radpipe.pipeline import Pipeline, target_of
@@ -18,7 +19,7 @@ from radpipe.plan import flops, gpus
 from radpipe.plan.gpus import GPUS, gpu
 from radpipe.plan.text import Bill, render
 from radpipe.plan.work import Work, gather
-from radpipe.settings import Settings, put
+from radpipe.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 DATASETS = ("ffhq", "lsun_bedroom", "imagenet")

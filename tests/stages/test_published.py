@@ -19,7 +19,7 @@ from radpipe.assets import cache_folder, take
 from radpipe.dag import Target
 from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.errors import UserError
-from radpipe.imagestore import ImageWriter
+from radpipe.imagestore import image_writer
 from radpipe.inpainters.base import to_pixels
 from radpipe.job import Job
 from radpipe.models import authors, judge
@@ -74,7 +74,7 @@ def job(pipeline: Pipeline, target: Target) -> Job:
 def pictures(pipeline: Pipeline, pixels: np.ndarray) -> None:
     """The data set's validation images."""
     data = job(pipeline, pipeline.target("data", dataset="emoji"))
-    with ImageWriter(data.out / "val.zip") as writer:
+    with image_writer(data.out / "val.zip") as writer:
         for number, image in enumerate(pixels):
             writer.add(str(number), image)
     data.finish("val.zip")

@@ -17,7 +17,7 @@ import tiny
 import versioned
 from radpipe import files
 from radpipe.errors import UserError
-from radpipe.imagestore import ImageWriter
+from radpipe.imagestore import image_writer
 from radpipe.receipts import Folder
 
 BASE = "results/checkpoints/emoji/base"
@@ -100,10 +100,10 @@ def test_a_full_disk_stops_an_image_store(tmp_path: Path) -> None:
         if not mounted:
             pytest.skip("mounting is not permitted: the fault-injecting tests stand alone")
         path = tmp_path / "disk/images.zip"
-        with ImageWriter(path) as writer:
+        with image_writer(path) as writer:
             writer.add("old", noise)
         old = path.read_bytes()
-        with pytest.raises(UserError, match="the disk is full"), ImageWriter(path) as writer:
+        with pytest.raises(UserError, match="the disk is full"), image_writer(path) as writer:
             for number in range(20):
                 writer.add(str(number), noise)
         assert path.read_bytes() == old

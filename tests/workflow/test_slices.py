@@ -14,10 +14,11 @@ import yaml
 
 import tiny
 import versioned
+from radpipe.dotted import flatten, put
 from radpipe.params import parse
 from radpipe.pipeline import STAGES, Pipeline
 from radpipe.receipts import canonical
-from radpipe.settings import Settings, flatten, put
+from radpipe.settings import Settings
 
 PARAMS = yaml.safe_load((tiny.ROOT / "params.yaml").read_text())
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from pydantic import Field
 
+from radpipe import shards
 from radpipe.data.folder import SHARDS, listing, pictures
 from radpipe.data.images import Source, convert
-from radpipe.errors import UserError
+from radpipe.manifest import collection
 from radpipe.section import Section
 
 
@@ -41,16 +42,13 @@ def prepare_large(
 
 def _source(name: str, settings: LargeSettings, cache: Path) -> Source:
     """The shards of the hub, or whatever a local folder holds."""
-    from radpipe import shards
     from radpipe.data import parquet
 
-    wanted = shards.collection(name)
+    wanted = collection(name)
     if settings.folder is None:
         paths = shards.fetch_shards(name, cache)
         return parquet.source(paths, wanted.column, wanted.licence, wanted.origin)
     folder = Path(settings.folder).expanduser()
-    if not folder.is_dir():
-        raise UserError("there is no such folder of images", str(folder), "correct `data.folder`")
     local = [folder / name for name, _, _ in listing(folder, SHARDS)[0]]
     if local:
         return parquet.source(local, wanted.column, wanted.licence, wanted.origin)

@@ -223,7 +223,6 @@ def pixels(out: Path) -> str:
         store = ImageStore(out / f"{split}.zip")
         for id in store.ids:
             digest.update(store.read(id).tobytes())
-        store.close()
     return digest.hexdigest()
 
 

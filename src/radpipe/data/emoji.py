@@ -7,21 +7,22 @@ white a hole would be white too often.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import zipfile
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
 from pydantic import Field
 
-from radpipe.data.images import SPLITS
+from radpipe import pictures
+from radpipe.assets import fetch
+from radpipe.data.images import SPLITS, write_splits
 from radpipe.errors import UserError
-from radpipe.files import atomic
-from radpipe.imagestore import ImageWriter, encode_png
+from radpipe.imagestore import encode_png
+from radpipe.manifest import asset
 from radpipe.section import Section
 from radpipe.seeding import generator
 
@@ -57,8 +58,6 @@ def prepare(
     The images of val.zip and test.zip are ordered such that the first n of them, for any n, are
     of as many bases as can be: first one variant of each base, then a second one, and so on.
     """
-    from radpipe.assets import fetch
-
     build(fetch(ASSET, cache), settings, size, seed, out)
 
 
@@ -68,43 +67,35 @@ def build(wheel: Path, settings: Settings, size: int, seed: int, out: Path) -> N
     Raises:
         UserError: the wheel holds no such pictures, or a malformed one.
     """
-    from radpipe.assets import asset
-
-    pictures = _pictures(wheel)
-    bases = group(pictures)
+    drawings = _drawings(wheel)
+    bases, listed = group(drawings), asset(ASSET)
+    credit = {"licence": listed.licence, "attribution": listed.origin}
     splits = assign(Counter(bases.values()), settings.val, settings.test, seed)
-    with atomic(out / "manifest.csv") as temporary, temporary.open("w", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["id", "split", "code_points", "base", "sha256", "licence", "attribution"])
-        wanted = asset(ASSET)
+
+    def images() -> Iterator[tuple[bytes, dict[str, str]]]:
         for split in SPLITS:
-            ids = [id for id in pictures if splits[bases[id]] == split]
-            if split != "train":
-                ids = diverse(ids, bases, seed)
-            with ImageWriter(out / f"{split}.zip") as writer:
-                for id in ids:
-                    data = encode_png(
-                        draw(pictures[id], background(seed, id), size, f"{wheel}: {id}")
-                    )
-                    writer.add_png(id, data)
-                    points = " ".join(f"U+{point.upper()}" for point in id.split("-"))
-                    digest = hashlib.sha256(data).hexdigest()
-                    base = f"U+{bases[id].upper().replace('-', ' U+')}"
-                    rows.writerow([id, split, points, base, digest, wanted.licence, wanted.origin])
+            ids = [id for id in drawings if splits[bases[id]] == split]
+            for id in ids if split == "train" else diverse(ids, bases, seed):
+                image = draw(drawings[id], background(seed, id), size, f"{wheel}: {id}")
+                points, base = (f"U+{x.upper().replace('-', ' U+')}" for x in (id, bases[id]))
+                row = {"id": id, "split": split, "code_points": points, "base": base, "sha256": ""}
+                yield encode_png(image), row | credit
+
+    write_splits(out, images())
 
 
-def _pictures(wheel: Path) -> dict[str, bytes]:
+def _drawings(wheel: Path) -> dict[str, bytes]:
     """Id (the file's stem: code points in hexadecimal) -> PNG bytes, sorted by id."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             names = [PurePosixPath(name) for name in archive.namelist()]
             chosen = sorted(n for n in names if str(n.parent) == FOLDER and n.suffix == ".png")
-            pictures = {name.stem: archive.read(str(name)) for name in chosen}
+            drawings = {name.stem: archive.read(str(name)) for name in chosen}
     except (zipfile.BadZipFile, OSError) as error:
         raise UserError(f"the wheel cannot be read: {error}", str(wheel)) from None
-    if not pictures:
+    if not drawings:
         raise UserError(f"the wheel has no pictures in {FOLDER}", str(wheel))
-    return pictures
+    return drawings
 
 
 def base_of(id: str) -> str:
@@ -184,12 +175,5 @@ def draw(data: bytes, colour: np.ndarray, size: int, where: str = "") -> np.ndar
     Composited first and resized (Lanczos) after, which is the same as resizing premultiplied
     colours and keeps the colours of transparent pixels out of the edges.
     """
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            pixels = np.asarray(image.convert("RGBA"), dtype=np.float64)
-    except (OSError, SyntaxError) as error:
-        raise UserError(f"the image is malformed: {error}", where) from None
-    alpha = pixels[..., 3:] / 255
-    flat = np.rint(pixels[..., :3] * alpha + colour * (1 - alpha)).astype(np.uint8)
-    resized = Image.fromarray(flat).resize((size, size), Image.Resampling.LANCZOS)
-    return np.asarray(resized)
+    flat = Image.fromarray(pictures.decode(data, where, "image").on(colour))
+    return np.asarray(flat.resize((size, size), Image.Resampling.LANCZOS))

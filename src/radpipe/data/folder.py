@@ -36,11 +36,10 @@ class Settings(Section):
 
 @dataclass(frozen=True)
 class Stretch:
-    """Some files of a folder; the stamp changes with any of them."""
+    """Some files of a folder: name, bytes and time of change of each, as `listing` has them."""
 
     root: str
-    files: tuple[str, ...]
-    stamp: str
+    files: tuple[tuple[str, int, int], ...]
 
 
 def prepare(
@@ -63,8 +62,10 @@ def listing(folder: Path, suffixes: Collection[str]) -> tuple[list[tuple[str, in
     The second value counts the others. Hidden files and what links to folders lead to are left out.
 
     Raises:
-        UserError: a sub-folder cannot be read.
+        UserError: no such folder, or a sub-folder that cannot be read.
     """
+    if not folder.is_dir():
+        raise UserError("there is no such folder of images", str(folder), "correct `data.folder`")
     found, others, above = [], Counter[str](), len(str(folder).rstrip("/")) + 1
     for entry in _entries(str(folder)):
         _, dot, last = entry.name.rpartition(".")  # a million of Path objects cost seconds
@@ -109,27 +110,21 @@ def pictures(folder: Path, licence: str, attribution: str) -> Source:
     Raises:
         UserError: no such folder, or no image in it.
     """
-    if not folder.is_dir():
-        raise UserError("there is no such folder of images", str(folder), "correct `data.folder`")
     files, others = listing(folder, set(SUFFIXES))
     kinds = ", ".join(sorted(SUFFIXES))
     if others:
         log.warning("%s: skipped %s; read are: %s", folder, others, kinds)
     if not files:
         raise UserError("the folder holds no images", str(folder), f"it may hold: {kinds}")
-    parts = [_stretch(folder, files[i : i + _STRETCH]) for i in range(0, len(files), _STRETCH)]
+    starts = range(0, len(files), _STRETCH)
+    parts = [Stretch(str(folder), tuple(files[i : i + _STRETCH])) for i in starts]
     facts = {"licence": licence, "attribution": attribution}
     return Source(parts, [len(part.files) for part in parts], read, lambda id: facts)
 
 
-def _stretch(folder: Path, files: list[tuple[str, int, int]]) -> Stretch:
-    stamp = hashlib.sha256(repr(files).encode()).hexdigest()
-    return Stretch(str(folder), tuple(name for name, _, _ in files), stamp)
-
-
 def read(part: Stretch) -> Iterator[Picture]:
     """The files of a stretch."""
-    for name in part.files:
+    for name, _, _ in part.files:
         path = Path(part.root, name)
         yield Picture(identify(name), path.read_bytes(), str(path))
 
@@ -140,8 +135,7 @@ def identify(name: str) -> str:
     `/` becomes `+`; every other character but letters, digits, `.` and `_` becomes its code in
     hexadecimal between hyphens, so that different paths have different ids.
     """
-    return "+".join(re.sub(r"[^A-Za-z0-9._]|^\.", _code, part) for part in name.split("/"))
-
-
-def _code(match: re.Match[str]) -> str:
-    return f"-{ord(match[0]):x}-"
+    return "+".join(
+        re.sub(r"[^A-Za-z0-9._]|^\.", lambda found: f"-{ord(found[0]):x}-", part)
+        for part in name.split("/")
+    )

@@ -13,7 +13,7 @@ import hashlib
 import json
 import multiprocessing
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +23,10 @@ import numpy as np
 from PIL import Image
 
 from radpipe import pictures
+from radpipe.downloads import need_space
 from radpipe.errors import UserError
 from radpipe.files import atomic
-from radpipe.imagestore import ImageStore, ImageWriter
+from radpipe.imagestore import ImageStore, image_writer
 from radpipe.progress import bar
 
 SPLITS = ("train", "val", "test")
@@ -124,8 +125,6 @@ def convert(
         work: folder for the parts; what a killed run left there is used; removed at the end.
         workers: processes.
     """
-    from radpipe.downloads import need_space
-
     total = sum(source.counts)
     held_out(total, val, test, seed)  # refused before the work
     key = hashlib.sha256(json.dumps([size, list(source.counts)]).encode())
@@ -139,7 +138,13 @@ def convert(
         for index in _each(min(workers, len(todo)), source, size, folder, todo):
             progress.update(source.counts[index])
     marks = np.concatenate([store.marks for store in _stores(folder, source)])
-    _merge(source, _stores(folder, source), deal(marks, val, test, seed), out)
+    split = deal(marks, val, test, seed)
+    images = ((store, id) for store in _stores(folder, source) for id in store.ids)
+    rows = (
+        (store.read_png(id), {"id": id, "split": SPLITS[k], "sha256": "", **source.facts(id)})
+        for (store, id), k in zip(images, split, strict=True)
+    )
+    write_splits(out, rows)
     shutil.rmtree(folder)
 
 
@@ -160,11 +165,8 @@ def _part(folder: Path, index: int) -> Path:
 
 
 def _stores(folder: Path, source: Source) -> Iterator[ImageStore]:
-    """The converted parts, one open at a time."""
-    for index in range(len(source.parts)):
-        store = ImageStore(_part(folder, index))
-        yield store
-        store.close()
+    """The converted parts."""
+    return (ImageStore(_part(folder, index)) for index in range(len(source.parts)))
 
 
 def _each(workers: int, source: Source, size: int, folder: Path, todo: list[int]) -> Iterator[int]:
@@ -188,25 +190,27 @@ def _convert_part(
     read: Callable[[Any], Iterator[Picture]], part: Any, size: int, path: Path, index: int
 ) -> int:
     """Convert one part, a picture at a time."""
-    with ImageWriter(path) as writer:
+    with image_writer(path) as writer:
         for picture in read(part):
             writer.add(picture.id, square(decode(picture), size))
     return index
 
 
-def _merge(source: Source, stores: Iterator[ImageStore], split: np.ndarray, out: Path) -> None:
-    """Parts -> splits, by copying encoded images in order."""
-    images = ((id, store.read_png(id)) for store in stores for id in store.ids)
+def write_splits(out: Path, images: Iterable[tuple[bytes, dict[str, str]]]) -> None:
+    """Write train.zip, val.zip, test.zip and manifest.csv.
+
+    Args:
+        out: their folder.
+        images: PNGs in order, each with its row of the manifest: `id`, `split`, `sha256` (which is
+            filled in here) and whatever else there is to say.
+    """
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(ImageWriter(out / f"{name}.zip")) for name in SPLITS]
+        writers = {s: stack.enter_context(image_writer(out / f"{s}.zip")) for s in SPLITS}
         temporary = stack.enter_context(atomic(out / "manifest.csv"))
         file = stack.enter_context(temporary.open("w", newline="", encoding="utf-8"))
-        rows: csv.DictWriter[str] | None = None
-        for (id, data), place in zip(images, split, strict=True):
-            writers[place].add_png(id, data)
-            digest = hashlib.sha256(data).hexdigest()
-            row = {"id": id, "split": SPLITS[place], "sha256": digest, **source.facts(id)}
-            if rows is None:
-                rows = csv.DictWriter(file, list(row), lineterminator="\n")
-                rows.writeheader()
-            rows.writerow(row)
+        table = csv.writer(file, lineterminator="\n")
+        for number, (data, row) in enumerate(images):
+            if number == 0:
+                table.writerow(row)  # the columns' names
+            writers[row["split"]].add_png(row["id"], data)
+            table.writerow({**row, "sha256": hashlib.sha256(data).hexdigest()}.values())

@@ -66,8 +66,8 @@ def draw(
             return hole
 
 
-def fits(name: str, size: int) -> None:
-    """Refuse a family that makes no sense at an image size.
+def fits(name: str, size: int, where: str = "") -> None:
+    """Refuse a family that makes no sense at an image size; `where`: see `UserError`.
 
     Raises:
         UserError: naming the least side.
@@ -76,5 +76,6 @@ def fits(name: str, size: int) -> None:
     if size < least:
         raise UserError(
             f"masks of the family `{name}` do not fit images of {size} pixels",
-            do=f"use images of at least {least} pixels, or another family",
+            where,
+            f"use images of at least {least} pixels, or another family",
         )

@@ -6,7 +6,6 @@ covered. So a seed gives the same shapes, of the same area, at every size (our c
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,18 +66,19 @@ class Rectangles:
             canvas[y0:y1, x0:x1] = 255
 
 
-def hole_of(draw: Callable[[np.ndarray], None], size: int) -> np.ndarray:
+def hole_of(shapes: Strokes | Rectangles, rng: np.random.Generator, size: int) -> np.ndarray:
     """What is drawn, at the mask's size; may be empty where strokes are thinner than a pixel.
 
     Args:
-        draw: draws 255 into uint8 `[256, 256]`.
+        shapes: what is drawn.
+        rng: the only source of randomness.
         size: side of the mask, pixels.
 
     Returns:
         bool `[size, size]`, True = hole.
     """
     canvas = np.zeros((FRAME, FRAME), np.uint8)
-    draw(canvas)
+    shapes.draw(rng, canvas)
     return resize(canvas, size)
 
 
@@ -91,13 +91,5 @@ def resize(canvas: np.ndarray, size: int) -> np.ndarray:
 
 def _line(canvas: np.ndarray, start: np.ndarray, end: np.ndarray, width: int) -> None:
     """A line with round ends between points (x, y) in pixels, kept to a fraction of a pixel."""
-    first, last = (np.rint(point * 2**_SUBPIXEL_BITS).astype(int) for point in (start, end))
-    cv2.line(
-        canvas,
-        (int(first[0]), int(first[1])),
-        (int(last[0]), int(last[1])),
-        255,
-        width,
-        cv2.LINE_8,
-        _SUBPIXEL_BITS,
-    )
+    first, last = np.rint(np.stack([start, end]) * 2**_SUBPIXEL_BITS).astype(int).tolist()
+    cv2.line(canvas, first, last, 255, width, cv2.LINE_8, _SUBPIXEL_BITS)

@@ -10,45 +10,50 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field
 
 from radpipe.errors import UserError
 from radpipe.files import atomic
-from radpipe.imagestore import ImageWriter
+from radpipe.imagestore import image_writer
 from radpipe.masks import LAMA_LIMIT, draw, fits
+from radpipe.section import Section
 from radpipe.seeding import generator
 
 
-def shard_range(count: int, shard: int, shards: int) -> range:
-    """The masks of the bank that one shard holds; the shards together hold each once."""
-    return range(count * shard // shards, count * (shard + 1) // shards)
+class BankSettings(Section):
+    """The training masks."""
+
+    family: str = Field(description="a file of masks/")
+    count: int = Field(ge=1, description="masks in the bank")
+    shards: int = Field(ge=1, description="jobs that make them; no influence on the masks")
+
+    def held(self, shard: int) -> range:
+        """The masks that one shard holds; the shards together hold each once."""
+        return range(self.count * shard // self.shards, self.count * (shard + 1) // self.shards)
 
 
 def write_shard(
     path: Path,
-    family: str,
+    bank: BankSettings,
     size: int,
-    count: int,
     seed: int,
     shard: int = 0,
-    shards: int = 1,
     limit: float | None = LAMA_LIMIT,
 ) -> None:
     """Write one shard of a training bank, atomically.
 
     Args:
         path: the .npz file: `bits` uint8 `[N, ceil(H W / 8)]`, `size`, both compressed.
-        family: a file of masks/.
+        bank: of which it is a part.
         size: image side in pixels.
-        count: masks in the whole bank.
         seed: settings' seed; mask i depends on (seed, family, size, i) alone.
         shard: which part, from 0.
-        shards: parts in all.
         limit: see `masks.draw`.
     """
-    fits(family, size)
+    fits(bank.family, size)
     masks = [
-        np.packbits(draw(family, generator(seed, "bank", family, size, index), size, limit))
-        for index in shard_range(count, shard, shards)
+        np.packbits(draw(bank.family, generator(seed, "bank", bank.family, size, i), size, limit))
+        for i in bank.held(shard)
     ]
     bits = np.array(masks, np.uint8).reshape(-1, (size * size + 7) // 8)
     with atomic(path) as temporary, temporary.open("wb") as file:
@@ -69,7 +74,7 @@ def evaluation_masks(
     `limit`: see `masks.draw`.
     """
     fits(family, size)
-    with ImageWriter(path) as writer:
+    with image_writer(path) as writer:
         for id in image_ids:
             rng = generator(seed, "evaluation", family, size, id)
             writer.add(id, draw(family, rng, size, limit))

@@ -18,4 +18,4 @@ STROKES = Strokes(fewest=4, most=51, max_width=10, max_length=40)
 
 def sample(rng: np.random.Generator, size: int) -> np.ndarray:
     """One hole: bool `[size, size]`, True = hole."""
-    return hole_of(lambda canvas: STROKES.draw(rng, canvas), size)
+    return hole_of(STROKES, rng, size)

@@ -20,9 +20,5 @@ RECTANGLE_WEIGHT = 0.3
 
 def sample(rng: np.random.Generator, size: int) -> np.ndarray:
     """One hole: bool `[size, size]`, True = hole."""
-
-    def draw(canvas: np.ndarray) -> None:
-        rectangles = rng.random() < RECTANGLE_WEIGHT / (1 + RECTANGLE_WEIGHT)
-        (RECTANGLES if rectangles else STROKES).draw(rng, canvas)
-
-    return hole_of(draw, size)
+    rectangles = rng.random() < RECTANGLE_WEIGHT / (1 + RECTANGLE_WEIGHT)
+    return hole_of(RECTANGLES if rectangles else STROKES, rng, size)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from radpipe.assets import cache_folder
 from radpipe.dag import Target
-from radpipe.errors import UserError, nearest
+from radpipe.dotted import put
+from radpipe.errors import UserError, did_you_mean
 from radpipe.lazy import torch
 from radpipe.params import parse
 from radpipe.pipeline import STAGES, Pipeline
@@ -16,7 +17,7 @@ from radpipe.plan.gpus import CPU, cpu, gpu
 from radpipe.plan.text import Bill, render
 from radpipe.plan.work import gather
 from radpipe.section import PARAMS
-from radpipe.settings import Settings, put
+from radpipe.settings import Settings
 
 DEFAULT_TARGET = "results/tables/main.csv"
 
@@ -86,11 +87,10 @@ def find(pipeline: Pipeline, name: str) -> list[Target]:
                 target = pipeline.target(stage, **match.groupdict())
                 list(pipeline.walk([target]))  # all that it stands on can be made
                 return [target]
-    meant = nearest(name, [DEFAULT_TARGET, "all", *STAGES])
-    hint = f"did you mean `{meant}`? " if meant else ""
     raise UserError(
         f"`{name}` is no result of this workflow",
         "radpipe plan",
-        f"{hint}name a result file such as {DEFAULT_TARGET}, a receipt, or a stage: "
+        did_you_mean(name, [DEFAULT_TARGET, "all", *STAGES])
+        + f"name a result file such as {DEFAULT_TARGET}, a receipt, or a stage: "
         + ", ".join(STAGES),
     )

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from radpipe.assets import asset, cache_folder, missing_bytes
+from radpipe.assets import cache_folder, missing_bytes
 from radpipe.dag import Target
 from radpipe.evaluation import info
+from radpipe.manifest import asset, collection
 from radpipe.models.backbones import ASSET
 from radpipe.pipeline import Pipeline
 from radpipe.plan.images import download
 from radpipe.plan.work import GUESSED, Work
-from radpipe.shards import collection
 from radpipe.stages._models import NETWORKS
 
 

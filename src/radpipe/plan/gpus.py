@@ -33,9 +33,8 @@ class Gpu:
 
     def rate(self, precision: str) -> float:
         """TFLOP/s for 'fp32', 'tf32' or 'bf16'; bf16 falls back to fp32 on older chips."""
-        if precision == "bf16":
-            return self.fp32 if self.bf16 is None else self.bf16
-        return self.tf32 if precision == "tf32" else self.fp32
+        rates = {"fp32": self.fp32, "tf32": self.tf32, "bf16": self.bf16}
+        return rates[precision] or self.fp32
 
 
 GPUS = {

@@ -5,26 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from radpipe import data
-from radpipe.assets import asset
+from radpipe.data.images import SPLITS
+from radpipe.manifest import asset, collection
 from radpipe.pipeline import Pipeline
 from radpipe.receipts import Receipt
-from radpipe.section import Section, section
 from radpipe.settings import Settings
-from radpipe.shards import collection
-from radpipe.stages.data import SPLITS
-
-
-def reader(settings: Settings, dataset: str) -> tuple[data.DataSet, Section]:
-    """The file of data/ that reads a data set, and the data set's own settings for it."""
-    module = data.load(settings.reader(dataset))
-    own = section(module.Settings, settings.datasets[dataset].data, f"datasets.{dataset}.data")
-    return module, own
 
 
 def download(settings: Settings, dataset: str) -> tuple[str, str]:
     """('collection' | 'asset', name) that a data set is read from; ('', '') where it is drawn or
     lies in a folder."""
-    module, own = reader(settings, dataset)
+    module, own = data.load(settings.reader(dataset)), settings.data(dataset)
     for kind in ("collection", "asset"):
         if hasattr(module, kind.upper()) and getattr(own, "folder", None) is None:
             return kind, str(getattr(module, kind.upper()))
@@ -37,7 +28,8 @@ def images_of(pipeline: Pipeline, dataset: str, split: str = "") -> tuple[int, b
     if receipt is not None:
         counts = {name: int(receipt.facts[name]) for name in SPLITS}
         return counts[split] if split else sum(counts.values()), True
-    module, own = reader(pipeline.settings, dataset)
+    settings = pipeline.settings
+    module, own = data.load(settings.reader(dataset)), settings.data(dataset)
     if hasattr(module, "COLLECTION"):
         total = collection(module.COLLECTION).about_images
     elif hasattr(module, "ASSET"):

@@ -52,7 +52,9 @@ def render(bill: Bill) -> str:
     for dataset, works in groupby(bill.works, lambda work: work.dataset):
         lines.append(dataset or "tables and figures")
         lines += [_row(bill, work) for work in works]
-    lines += ["-" * WIDTH, _total(bill), ""]
+    jobs, evaluations = (sum(getattr(w, k) for w in bill.works) for k in ("jobs", "evaluations"))
+    total = ("total", f"{jobs:,}", "", f"{evaluations:,}", *_costs(bill, *bill.works))
+    lines += ["-" * WIDTH, LINE.format(*total), ""]
     lines += _amounts("Downloads", bill.downloads, bill.free["cache"])
     lines += _amounts("Disk for results", bill.disk, bill.free["results"])
     return "\n".join([*lines, *(x for note in _notes(bill) for x in textwrap.wrap(note, WIDTH))])
@@ -65,11 +67,6 @@ def _row(bill: Bill, work: Work) -> str:
     evaluations = f"{work.evaluations:,}" if work.evaluations else "-"
     left = left if len(left) <= 25 else f"{left[:24]}."
     return LINE.format(left, f"{work.jobs:,}", images, evaluations, *_costs(bill, work))
-
-
-def _total(bill: Bill) -> str:
-    jobs, evaluations = (sum(getattr(w, k) for w in bill.works) for k in ("jobs", "evaluations"))
-    return LINE.format("total", f"{jobs:,}", "", f"{evaluations:,}", *_costs(bill, *bill.works))
 
 
 def _costs(bill: Bill, *works: Work) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from radpipe.dag import Target
 from radpipe.diffusion.schedule import TwoPhaseSchedule
@@ -97,8 +98,19 @@ class _Estimator:
         estimate = getattr(self, f"_{stage}", None)
         return estimate() if estimate else Work("", stage, self.target.get("name"))
 
-    def _work(self, what: str, **values: object) -> Work:
-        return Work(self.dataset, self.target.stage.name, what, **values)  # type: ignore[arg-type]
+    def _work(
+        self, what: str, images: int = 0, passes: int = 0, flop: int = 0, **others: Any
+    ) -> Work:
+        """So many network evaluations and operations for each of some images."""
+        return Work(
+            self.dataset,
+            self.target.stage.name,
+            what,
+            images=images,
+            evaluations=images * passes,
+            flop=images * flop,
+            **others,
+        )
 
     @property
     def size(self) -> int:
@@ -119,17 +131,14 @@ class _Estimator:
         written = {"images": total * self.picture}
         if download(self.settings, self.dataset)[0] != "asset":
             written["images, again while converting"] = total * self.picture
-        return self._work("", images=total, estimated=not exact, written=written)
+        return self._work("", total, estimated=not exact, written=written)
 
     def _masks(self, what: str, images: int) -> Work:
-        return self._work(
-            what, images=images, written={"masks (at most)": images * self.size**2 / 8}
-        )
+        return self._work(what, images, written={"masks (at most)": images * self.size**2 / 8})
 
     def _bank(self) -> Work:
-        masks, shard = self.settings.masks.training, int(self.target["shard"])
-        first, end = (masks.count * s // masks.shards for s in (shard, shard + 1))
-        return self._masks(masks.family, end - first)
+        bank = self.settings.masks.training
+        return self._masks(bank.family, len(bank.held(int(self.target["shard"]))))
 
     def _holes(self) -> Work:
         return self._masks("", self.settings.evaluation.images)
@@ -156,20 +165,13 @@ class _Estimator:
             return self._work(PUBLIC)
         own = self.settings.training.lama
         judge = own.discriminator_channels, own.discriminator_layers
-        cost = flops.lama_training(_generator(own), *judge, self.size)
-        return self._trained("", own, cost.flop, {})
+        return self._trained("", own, flops.lama_training(_generator(own), *judge, self.size), {})
 
     def _trained(
         self, what: str, own: Optimisation, flop: int, written: Mapping[str, float]
     ) -> Work:
-        return self._work(
-            what,
-            images=own.images,
-            evaluations=own.images,
-            flop=own.images * flop,
-            precision=_rate(own.precision),
-            written=written,
-        )
+        precision = _rate(own.precision)
+        return self._work(what, own.images, 1, flop, precision=precision, written=written)
 
     def _sample(self) -> Work:
         method, shard = self.target.method, int(self.target["shard"])
@@ -181,25 +183,15 @@ class _Estimator:
     def _sampled(self, method: Method, settings: Settings, images: int) -> Work:
         kind = load(method.name)
         model = kind.requires and (lambda *_: None)
-        each = kind(
-            settings.inpainter(method.name), model, TwoPhaseSchedule()
-        ).planned_evaluations()
-        flop, precision = 0, settings.sampling.precision
+        inpainter = kind(settings.inpainter(method.name), model, TwoPhaseSchedule())
+        each, flop, precision = inpainter.planned_evaluations(), 0, settings.sampling.precision
         if kind.requires == "lama":
-            flop, precision = self._lama_evaluation(), "fp32"
+            generator = _generator(settings.training.lama)
+            flop, precision = flops.lama_evaluation(generator, self.size), "fp32"
         elif kind.requires:
             mode = settings.training.rad.embedding if kind.requires == "rad" else "scalar"
             flop = flops.evaluation(self.adm, mode, kind.gradient)
-        return self._work(
-            str(method),
-            images=images,
-            evaluations=images * each,
-            flop=images * each * flop,
-            precision=_rate(precision),
-        )
-
-    def _lama_evaluation(self) -> int:
-        return flops.lama_evaluation(_generator(self.settings.training.lama), self.size)
+        return self._work(str(method), images, each, each * flop, precision=_rate(precision))
 
     def _timing(self) -> Work:
         """A method at the run's budget, one image and a batch; once at its official budget."""
@@ -217,15 +209,10 @@ class _Estimator:
         images, exact = images_of(self.pipeline, self.dataset, evaluation.reference)
         networks = feature_networks(evaluation.metrics, to_truth=False)
         widths = [NETWORKS[name].width for name in networks]
-        written = sum(8 * width * width + min(KEEP, images) * width * FLOAT for width in widths)
-        return self._work(
-            "",
-            images=images,
-            evaluations=images * len(networks),
-            flop=images * sum(flops.features(n, evaluation.fd_size) for n in networks),
-            estimated=not exact,
-            written={"features": written},
-        )
+        size = sum(8 * width * width + min(KEEP, images) * width * FLOAT for width in widths)
+        flop = sum(flops.features(network, evaluation.fd_size) for network in networks)
+        facts = {"estimated": not exact, "written": {"features": size}}
+        return self._work("", images, len(networks), flop, **facts)
 
     def _evaluate(self) -> Work:
         evaluation, names = self.settings.evaluation, self.settings.evaluation.metrics
@@ -235,13 +222,8 @@ class _Estimator:
         pairs = [w for w in map(info, names) if w.network and w.kind == "per_image"]
         each += 2 * [flops.features(w.network, max(self.size, SMALLEST)) for w in pairs]
         images, width = evaluation.images, sum(NETWORKS[name].width for name in networks)
-        return self._work(
-            "all methods",
-            images=images,
-            evaluations=images * len(each),
-            flop=images * sum(each),
-            written={"features": images * width * FLOAT},
-        )
+        written = {"features": images * width * FLOAT}
+        return self._work("all methods", images, len(each), sum(each), written=written)
 
 
 def _generator(own: LamaTraining) -> LamaConfig:

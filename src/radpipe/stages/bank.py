@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from radpipe.dag import Stage
 from radpipe.job import Job
-from radpipe.masks.bank import shard_range, write_shard
+from radpipe.masks.bank import BankSettings, write_shard
 from radpipe.method import DEFAULT
 
 STAGE = Stage(
@@ -25,16 +25,7 @@ STAGE = Stage(
 
 def run(job: Job) -> None:
     """Write the shard's masks."""
-    shard, bank = int(job.wildcards["shard"]), job.settings["masks.training"]
-    name = f"{shard}.npz"
-    write_shard(
-        job.out / name,
-        bank["family"],
-        job.settings["size"],
-        bank["count"],
-        job.settings["seed"],
-        shard,
-        bank["shards"],
-        job.settings["limit"],
-    )
-    job.finish(name, masks=len(shard_range(bank["count"], shard, bank["shards"])))
+    shard, bank = int(job.wildcards["shard"]), job.section("masks.training", BankSettings)
+    name, size, seed = f"{shard}.npz", job.settings["size"], job.settings["seed"]
+    write_shard(job.out / name, bank, size, seed, shard, job.settings["limit"])
+    job.finish(name, masks=len(bank.held(shard)))

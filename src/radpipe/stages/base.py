@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from radpipe import models, training
-from radpipe.assets import asset as listed
 from radpipe.assets import cache_folder, fetch
 from radpipe.dag import Stage
 from radpipe.diffusion.noise import image_seed
 from radpipe.files import write_text
 from radpipe.job import Job
 from radpipe.lazy import torch
+from radpipe.manifest import asset as listed
 from radpipe.settings import TRAIN, BaseTraining, Model
 from radpipe.stages._training import train
 

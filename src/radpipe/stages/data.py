@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 from radpipe import data
 from radpipe.assets import cache_folder
 from radpipe.dag import Stage, Target
+from radpipe.data.images import SPLITS
 from radpipe.imagestore import ImageStore
 from radpipe.job import Job
-from radpipe.section import section
 
 if TYPE_CHECKING:
     from radpipe.pipeline import Pipeline
-
-SPLITS = ("train", "val", "test")
 
 
 def _reader(pipeline: Pipeline, target: Target) -> str:
@@ -23,11 +21,9 @@ def _reader(pipeline: Pipeline, target: Target) -> str:
 
 def _values(pipeline: Pipeline, target: Target) -> dict[str, Any]:
     """Its reader, the reader's settings, and a digest of the local files that it reads."""
-    name, entry = _reader(pipeline, target), pipeline.settings.datasets[target["dataset"]]
-    reader = data.load(name)
-    own = section(reader.Settings, entry.data, f"datasets.{target['dataset']}.data")
-    files = data.fingerprint(own)
-    return {"reader": name, "data": own.model_dump(mode="json"), "files": files}
+    own = pipeline.settings.data(target["dataset"])
+    files, reader = data.fingerprint(own), _reader(pipeline, target)
+    return {"reader": reader, "data": own.model_dump(mode="json"), "files": files}
 
 
 def _bulk(pipeline: Pipeline, target: Target) -> list[str]:

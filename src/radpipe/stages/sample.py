@@ -18,7 +18,7 @@ from radpipe.dag import Stage, Target
 from radpipe.devices import resolve_device
 from radpipe.diffusion.noise import image_seed
 from radpipe.files import atomic, write_json, write_text
-from radpipe.imagestore import ImageStore, ImageWriter, decode_png, encode_png
+from radpipe.imagestore import ImageStore, decode_png, encode_png, image_writer
 from radpipe.inpainters.base import Inpainter, run_batch
 from radpipe.job import Job
 from radpipe.lazy import torch
@@ -154,7 +154,7 @@ def _keep(folder: Path, name: str, image: np.ndarray, row: tuple[object, ...]) -
 def _gather(job: Job, ids: list[str]) -> None:
     shard = job.wildcards["shard"]
     rows = [json.loads((job.resume / f"{i}.json").read_text()) for i in ids]
-    with ImageWriter(job.out / f"{shard}.zip") as writer:
+    with image_writer(job.out / f"{shard}.zip") as writer:
         for name in ids:
             writer.add(name, decode_png((job.resume / f"{name}.png").read_bytes()))
     lines = [",".join(COLUMNS)] + [",".join(str(row[c]) for c in COLUMNS) for row in rows]

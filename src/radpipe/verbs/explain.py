@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radpipe.dag import Target
-from radpipe.errors import UserError, nearest
+from radpipe.dotted import flatten
+from radpipe.errors import UserError, did_you_mean
 from radpipe.pipeline import Pipeline
 from radpipe.receipts import Receipt, changes
-from radpipe.settings import flatten
 
 TABLES = Path("results/tables")
 EVALUATIONS = "evaluations"  # counted while sampling, not a metric
@@ -90,9 +90,7 @@ def find(
         if value is None and len(known) > 1:
             raise UserError("more than one data set", str(table), f"name one: {', '.join(known)}")
         if value is not None and value not in known:
-            meant = nearest(value, known)
-            hint = f"did you mean `{meant}`? " if meant else ""
-            do = f"{hint}there are: {', '.join(known)}"
+            do = f"{did_you_mean(value, known)}there are: {', '.join(known)}"
             raise UserError(f"the table has no {key} `{value}`", str(table), do)
         rows = [r for r in rows if value is None or r[key] == value]
     if not rows:
