@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from radpipe.evaluation.metric import Compare, Distance, Setup
 from radpipe.evaluation.reference import Details
 from radpipe.files import sha256
-from radpipe.lazy import torch
+from radpipe.lazy import Tensor, torch
 from radpipe.models import backbones, inception
 from radpipe.models.backbone_weights import BACKBONES
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(frozen=True)

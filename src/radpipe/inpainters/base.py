@@ -15,7 +15,7 @@ from radpipe.diffusion.noise import PerImageNoise
 from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.diffusion.solvers import for_hole
 from radpipe.errors import UserError
-from radpipe.lazy import torch
+from radpipe.lazy import Tensor, torch
 from radpipe.section import Section
 
 log = logging.getLogger(__name__)
@@ -43,14 +43,14 @@ class Counted:
     def __init__(self, model: Any, tally: Tally | None = None) -> None:
         self.wrapped, self.tally = model, tally or Tally()
 
-    def __call__(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, x: Tensor, *args: Any, **kwargs: Any) -> Any:
         result = self.wrapped(x, *args, **kwargs)
         self.tally.images += x.shape[0]
         if self.tally.on_step is not None:
             self.tally.on_step()
         return result
 
-    def with_hole(self, hole: torch.Tensor) -> Counted:
+    def with_hole(self, hole: Tensor) -> Counted:
         """The model for these holes (see `solvers.for_hole`), counted together with this one."""
         return Counted(for_hole(self.wrapped, hole), self.tally)
 
@@ -94,9 +94,7 @@ class Inpainter(ABC):
         self.schedule = schedule
 
     @abstractmethod
-    def inpaint(
-        self, known: torch.Tensor, hole: torch.Tensor, noise: PerImageNoise
-    ) -> torch.Tensor:
+    def inpaint(self, known: Tensor, hole: Tensor, noise: PerImageNoise) -> Tensor:
         """Fill holes.
 
         Args:
@@ -113,7 +111,7 @@ class Inpainter(ABC):
         reported after a run is counted. Here: one per step, or one where there are no steps."""
         return 0 if self.requires is None else int(getattr(self.settings, "steps", 1))
 
-    def refuse_without_known(self, hole: torch.Tensor) -> None:
+    def refuse_without_known(self, hole: Tensor) -> None:
         """For a method that continues what is around a hole: there must be something.
 
         Raises:
@@ -134,12 +132,12 @@ class BatchResult(NamedTuple):
     evaluations: float
 
 
-def to_network(images: NDArray[np.uint8]) -> torch.Tensor:
+def to_network(images: NDArray[np.uint8]) -> Tensor:
     """Pixels as stored, uint8 `[B, H, W, 3]` -> float32 `[B, 3, H, W]` in [-1, 1]."""
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2) / 127.5 - 1
 
 
-def to_pixels(x: torch.Tensor) -> NDArray[np.uint8]:
+def to_pixels(x: Tensor) -> NDArray[np.uint8]:
     """float `[B, 3, H, W]` -> uint8 `[B, H, W, 3]`, rounded and clamped; undoes `to_network`."""
     levels = ((x.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     pixels: NDArray[np.uint8] = levels.permute(0, 2, 3, 1).cpu().numpy()
@@ -204,7 +202,7 @@ def _attempt(
     seeds: Sequence[int],
     device: torch.device | str,
     on_step: Callable[[], None] | None,
-) -> torch.Tensor | str:
+) -> Tensor | str:
     """The method's output, or the message where memory ran out.
 
     A function of its own, so that everything the failed run held is free when it returns.
@@ -227,7 +225,7 @@ def _attempt(
 
 
 def _check(
-    inpainter: Inpainter, output: torch.Tensor, images: NDArray[np.uint8], hole: NDArray[np.bool_]
+    inpainter: Inpainter, output: Tensor, images: NDArray[np.uint8], hole: NDArray[np.bool_]
 ) -> None:
     """Refuse an output that is not finite or that changed a known pixel."""
     name = type(inpainter).__name__

