@@ -22,12 +22,14 @@ class NetworkInfo:
     """What is known of a feature network before it is built.
 
     Attributes:
+        display: its name as printed.
         features: what they are, for people.
         width: numbers per image.
         asset: the download that holds its weights.
         optional: where that is absent, metrics that need it are `not available`.
     """
 
+    display: str
     features: str
     width: int
     asset: str
@@ -35,44 +37,55 @@ class NetworkInfo:
 
 
 NETWORKS = {
-    "alexnet": NetworkInfo("pooled AlexNet relu5 features (256)", 256, backbones.ASSET),
-    "vgg16": NetworkInfo("pooled VGG16 relu5_3 features (512)", 512, backbones.ASSET),
+    "alexnet": NetworkInfo("AlexNet", "pooled AlexNet relu5 features (256)", 256, backbones.ASSET),
+    "vgg16": NetworkInfo("VGG16", "pooled VGG16 relu5_3 features (512)", 512, backbones.ASSET),
     "inception": NetworkInfo(
-        "pytorch-fid's Inception features (2048)", 2048, inception.ASSET, optional=True
+        "Inception", "pytorch-fid's Inception features (2048)", 2048, inception.ASSET, optional=True
     ),
 }
 
 
-def declared(
-    name: str, display: str, network: str, what: str, compute: tuple[Compare, Compare], **facts: Any
-) -> tuple[Distance, Distance]:
-    """A distance of one network's features, to the reference images and to the truths.
+def distances(
+    prefix: str,
+    standard: tuple[str, str],
+    what: tuple[str, str],
+    compute: tuple[Compare, Compare],
+    **facts: Any,
+) -> Iterator[Distance]:
+    """Two distances for the features of every network: to the reference images, to the truths.
 
     Args:
-        name, display: of the first; the second has `_truth` and "to truth" after them.
-        network: of `NETWORKS`.
-        what: is measured, for people.
+        prefix: of names, with another network than Inception.
+        standard: (name, display) with Inception, the measure that is in general use.
+        what: is measured with Inception, and with others, for people.
         compute: the computations of the two.
-        facts: further ones that both share.
+        facts: further ones that all share.
     """
-    needs = NETWORKS[network]
-    what = f"{what} of {needs.features} to the"
-    facts |= {"network": network, "assets": (needs.asset,), "optional": needs.optional}
-    first = Distance(
-        name=name,
-        display=display,
-        meaning=f"{what} reference images",
-        without=compute[0],
-        **facts,
-    )
-    return first, replace(
-        first,
-        name=f"{name}_truth",
-        display=f"{display} to truth",
-        meaning=f"{what} untouched images of the same cell; theirs is 0",
-        without=compute[1],
-        to_truth=True,
-    )
+    for network, needs in NETWORKS.items():
+        common = network == "inception"
+        name, display = (
+            standard if common else (f"{prefix}_{network}", f"{prefix.upper()}-{needs.display}")
+        )
+        meaning = f"{what[0] if common else what[1]} of {needs.features} to the"
+        first = Distance(
+            name=name,
+            display=display,
+            meaning=f"{meaning} reference images",
+            without=compute[0],
+            network=network,
+            assets=(needs.asset,),
+            optional=needs.optional,
+            **facts,
+        )
+        yield first
+        yield replace(
+            first,
+            name=f"{name}_truth",
+            display=f"{display} to truth",
+            meaning=f"{meaning} untouched images of the same cell; theirs is 0",
+            without=compute[1],
+            to_truth=True,
+        )
 
 
 @contextmanager

@@ -28,7 +28,7 @@ class Tally:
     """Images evaluated so far, one call on a batch of B counts B; and whom to tell of a call."""
 
     images: int = 0
-    on_step: Callable[[], None] | None = None
+    on_step: Callable[[], object] | None = None
 
 
 class Counted:
@@ -150,7 +150,7 @@ def run_batch(
     hole: NDArray[np.bool_],
     seeds: Sequence[int],
     device: torch.device | str = "cpu",
-    on_step: Callable[[], None] | None = None,
+    on_step: Callable[[], object] | None = None,
 ) -> BatchResult:
     """Inpaint images as they are stored.
 
@@ -201,7 +201,7 @@ def _attempt(
     hole: NDArray[np.bool_],
     seeds: Sequence[int],
     device: torch.device | str,
-    on_step: Callable[[], None] | None,
+    on_step: Callable[[], object] | None,
 ) -> Tensor | str:
     """The method's output, or the message where memory ran out.
 

@@ -58,14 +58,8 @@ class DrawNoisy:
     def __call__(self, rng: np.random.Generator, image: Tensor) -> Sample:
         """image `[3, H, W]` in [-1, 1] -> x0, eps `[3, H, W]`, hole `[1, H, W]`, level `[]`."""
         first = rng.random() < self.phase1
-        low, high = (
-            (0, self.schedule.steps)
-            if first
-            else (
-                self.schedule.steps,
-                self.schedule.total_steps,
-            )
-        )
+        ends = (0, self.schedule.steps, self.schedule.total_steps)
+        low, high = ends[:2] if first else ends[1:]
         level = int(rng.integers(low, high)) + 1
         eps = torch.from_numpy(rng.standard_normal(tuple(image.shape), dtype=np.float32))
         return {
