@@ -154,6 +154,10 @@ def network(name: str, setup: Setup) -> FeatureNetwork:
             "size": inception.SIDE,
             "resize": "bilinear, align_corners=False, not anti-aliased (pytorch-fid)",
         }
+
+        def forward(images: Tensor) -> Tensor:  # its pool3; it resizes by itself
+            return net((images + 1) / 2)[0].flatten(1)
+
     else:
         net = backbones.convolutions(name, file, setup.device)
         details |= {
@@ -163,12 +167,8 @@ def network(name: str, setup: Setup) -> FeatureNetwork:
             "resize": "bilinear, align_corners=False, anti-aliased when shrinking",
         }
 
-    def forward(images: Tensor) -> Tensor:
-        if name == "inception":  # its pool3; it resizes by itself
-            pooled: Tensor = net((images + 1) / 2)[0]
-            return pooled.flatten(1)
-        # AlexNet's relu5 or VGG16's relu5_3, averaged over the pixels
-        maps: Tensor = net(backbones.normalised(backbones.resize(images, setup.feature_size)))
-        return maps.mean(dim=(2, 3))
+        def forward(images: Tensor) -> Tensor:  # relu5 or relu5_3, averaged over the pixels
+            resized = backbones.resize(images, setup.feature_size)
+            return net(backbones.normalised(resized)).mean(dim=(2, 3))
 
     return FeatureNetwork(forward, facts.width, details, setup.device)

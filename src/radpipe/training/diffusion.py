@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -93,10 +94,7 @@ def of_rad(
 ) -> tuple[DiffusionObjective, DrawNoisy]:
     """What fine-tuning to RAD minimises, and on what."""
     schedule = TwoPhaseSchedule()
-
-    def time(schedule: TwoPhaseSchedule, alpha_bar: Tensor, hole: Tensor) -> Tensor | TimeMap:
-        return time_input(settings.embedding, schedule, alpha_bar, hole)
-
+    time = partial(time_input, settings.embedding)
     return (
         DiffusionObjective(network, schedule, settings.vlb_weight, settings.region, time),
         DrawNoisy(schedule, settings.phase1, bank),
