@@ -125,13 +125,11 @@ class PatchDiscriminator(nn.Module):
 
     def __init__(self, width: int = 64, layers: int = 4) -> None:
         super().__init__()
-        widths = [min(512, width * 2**i) for i in range(layers + 1)]
-        stages: list[nn.Module] = [self._stage(3, widths[0], stride=2, norm=False)]
-        for i in range(1, layers + 1):
-            stages.append(
-                self._stage(widths[i - 1], widths[i], stride=2 if i < layers else 1, norm=True)
-            )
-        self.stages = nn.ModuleList(stages)
+        widths = [3, *(min(512, width * 2**i) for i in range(layers + 1))]
+        self.stages = nn.ModuleList(
+            self._stage(a, b, stride=2 if i < layers else 1, norm=i > 0)
+            for i, (a, b) in enumerate(pairwise(widths))
+        )
         self.logits = nn.Conv2d(widths[-1], 1, 4, padding=2)
 
     @staticmethod

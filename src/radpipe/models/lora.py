@@ -67,9 +67,6 @@ class ParameterReport:
         )
 
 
-AUTHORS_FFHQ = ParameterReport(base=93_563_910, lora=3_734_032, time=9_915_648, other=0)
-
-
 def rad_network(
     base: AdmUNet,
     adapt: Literal["lora", "full", "scratch"] = "lora",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +62,8 @@ def _train(job: Job, settings: LamaTraining) -> None:
         )
     for network in (generator, discriminator):
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    names = ("l1", "adversarial", "r1", "feature_matching", "perceptual")
-    weights = training.lama_losses.LamaLossWeights(**{n: getattr(settings, n) for n in names})
+    kind = training.lama_losses.LamaLossWeights
+    weights = kind(**{field.name: getattr(settings, field.name) for field in fields(kind)})
     features = None
     if settings.perceptual > 0:
         features = models.backbones.alexnet_features(

@@ -253,14 +253,9 @@ class Trainer:
         self.state = State(state["step"], state["curve"])
         for name, network in self.objective.players.items():
             saved = state["players"][name]
-            with torch.no_grad():
-                for key, parameter in trained(network).items():
-                    parameter.copy_(saved["weights"][key])
-                for key, buffer in network.named_buffers():
-                    buffer.copy_(saved["buffers"][key])
-            self.averages[name].values = {
-                k: saved["average"][k].clone() for k in self.averages[name].values
-            }
+            # what is frozen is not saved; buffers hold some that no state dict has
+            network.load_state_dict(saved["weights"] | saved["buffers"], strict=False)
+            self.averages[name].values = saved["average"]
             self.optimisers[name].load_state_dict(saved["optimiser"])
 
 
