@@ -47,26 +47,25 @@ NETWORKS = {
 
 def distances(
     prefix: str,
-    standard: tuple[str, str],
-    what: tuple[str, str],
+    what: str,
+    standard: tuple[str, str, str],
     compute: tuple[Compare, Compare],
     **facts: Any,
 ) -> Iterator[Distance]:
     """Two distances for the features of every network: to the reference images, to the truths.
 
     Args:
-        prefix: of names, with another network than Inception.
-        standard: (name, display) with Inception, the measure that is in general use.
-        what: is measured with Inception, and with others, for people.
+        prefix: of the names.
+        what: is measured, for people.
+        standard: (name, display, what) with Inception, the measure that is in general use.
         compute: the computations of the two.
         facts: further ones that all share.
     """
     for network, needs in NETWORKS.items():
-        common = network == "inception"
-        name, display = (
-            standard if common else (f"{prefix}_{network}", f"{prefix.upper()}-{needs.display}")
-        )
-        meaning = f"{what[0] if common else what[1]} of {needs.features} to the"
+        name, display, measured = f"{prefix}_{network}", f"{prefix.upper()}-{needs.display}", what
+        if network == "inception":
+            name, display, measured = standard
+        meaning = f"{measured} of {needs.features} to the"
         first = Distance(
             name=name,
             display=display,

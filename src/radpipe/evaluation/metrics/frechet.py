@@ -89,8 +89,8 @@ def to_truth(features: np.ndarray, truths: Reference, blocks: Sequence[np.ndarra
 METRICS = tuple(
     distances(
         "fd",
-        ("fid", "FID"),
-        ("Fréchet distance", "Fréchet distance, not FID,"),
+        "Fréchet distance, not FID,",
+        ("fid", "FID", "Fréchet distance"),
         (to_reference, to_truth),
         details={
             "covariance": "divided by n - 1",

@@ -74,11 +74,8 @@ def to_truth(features: np.ndarray, truths: Reference, blocks: Sequence[np.ndarra
 METRICS = tuple(
     distances(
         "kid",
-        ("kid_inception", "KID"),
-        (
-            "unbiased squared MMD, cubic kernel,",
-            "unbiased squared MMD, cubic kernel, not KID,",
-        ),
+        "unbiased squared MMD, cubic kernel, not KID,",
+        ("kid_inception", "KID", "unbiased squared MMD, cubic kernel,"),
         (to_reference, to_truth),
         details={
             "kernel": "(x.y / d + 1)^3",
