@@ -70,7 +70,7 @@ def run(job: Job) -> None:
     truths, holes = _inputs(job)
     shard, shards = int(job.wildcards["shard"]), job.settings["shards"]
     ids = shard_ids(truths.ids, job.settings["evaluation.images"], shard, shards)
-    todo = [i for i in ids if not (job.resume / f"{i}.json").is_file()]
+    todo = [i for i in ids if not _finished(job.resume, i)]
     if todo:
         _inpaint(job, _inpainter(job), truths, holes, ids, todo)
     _gather(job, ids)
@@ -132,6 +132,10 @@ def _inpaint(
             progress.update(done * each - progress.n)
             if each > 1:
                 progress.set_postfix_str(f"{done}/{len(ids)} images", refresh=False)
+
+
+def _finished(folder: Path, name: str) -> bool:
+    return (folder / f"{name}.json").is_file()
 
 
 def _keep(folder: Path, name: str, image: np.ndarray, row: tuple[object, ...]) -> None:

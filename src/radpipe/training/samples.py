@@ -46,7 +46,7 @@ class NumberedSamples(Dataset[Sample]):
 
     def __getitem__(self, number: int) -> Sample:
         epoch, position = divmod(number, len(self.images))
-        pixels = self.images[int(_order(self.seed, epoch, len(self.images))[position])]
+        pixels = self.images[int(epoch_order(self.seed, epoch, len(self.images))[position])]
         rng = np.random.default_rng([self.seed, 1, number])
         if self.flip and rng.random() < 0.5:
             pixels = pixels[:, ::-1]
@@ -55,7 +55,7 @@ class NumberedSamples(Dataset[Sample]):
 
 
 @lru_cache(maxsize=2)
-def _order(seed: int, epoch: int, images: int) -> np.ndarray:
+def epoch_order(seed: int, epoch: int, images: int) -> np.ndarray:
     """The order in which an epoch visits the images."""
     return np.random.default_rng([seed, 0, epoch]).permutation(images)
 
