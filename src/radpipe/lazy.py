@@ -2,8 +2,8 @@
 
 Reading the settings imports every plug-in (methods, masks, data sets, metrics), and must cost
 nothing: a plug-in writes `from radpipe.lazy import torch` and names what it needs as
-`torch.Tensor`, `torch.nn.functional`. Only where a class of the package is derived from
-(`nn.Module`) is the package itself imported.
+`torch.nn.functional`. Only where a class of the package is derived from (`nn.Module`) is the
+package itself imported. `Tensor` is for annotations.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import scipy
     import skimage
     import torch
+    from torch import Tensor
 else:
     import lazy_loader
 
@@ -32,7 +33,9 @@ else:
     scipy = lazy_loader.load("scipy")
     skimage = lazy_loader.load("skimage")
     torch = lazy_loader.load("torch")
+    Tensor = "torch.Tensor"
 
 __all__ = [
-    "cv2", "huggingface_hub", "matplotlib", "pandas", "requests", "scipy", "skimage", "torch",
+    "Tensor", "cv2", "huggingface_hub", "matplotlib", "pandas", "requests", "scipy", "skimage",
+    "torch",
 ]  # fmt: skip

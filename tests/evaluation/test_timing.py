@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def test_calls_are_counted_and_warm_up_is_not_timed():
     found = measure(fn, repeats=5, warmup=2, device=CPU)
     assert len(calls) == 7 and (found.repeats, found.warmup) == (5, 2)
     assert 0 < found.q25 <= found.median <= found.q75
-    assert set(found.to_dict()) >= {"median", "q25", "q75", "peak_memory", "peak_memory_of"}
+    assert set(asdict(found)) >= {"median", "q25", "q75", "peak_memory", "peak_memory_of"}
 
 
 def test_peak_memory_sees_what_was_freed_again():

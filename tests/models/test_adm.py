@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -114,12 +114,12 @@ def test_dropout_acts_in_training_only(small_net, batch):
 
 
 def test_config_survives_json(small_net):
-    values = json.loads(json.dumps(small_net.config.to_dict()))
+    values = json.loads(json.dumps(asdict(small_net.config)))
     assert AdmConfig.from_dict(values) == small_net.config
 
 
 def test_config_refuses_what_it_cannot_build(small_net):
-    values = small_net.config.to_dict()
+    values = asdict(small_net.config)
     with pytest.raises(UserError, match="unknown entry `chanels`"):
         AdmConfig.from_dict(values | {"chanels": 3})
     for name in ("resblock_updown", "use_scale_shift_norm"):

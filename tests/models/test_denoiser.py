@@ -1,4 +1,4 @@
-"""From levels to time inputs: every mode, both phases, and the count of evaluations."""
+"""From levels to time inputs: every mode, both phases."""
 
 from __future__ import annotations
 
@@ -158,16 +158,6 @@ def test_output_is_split(batch):
     assert pred.v is not None
     assert pred.v[0, :, 0, 0].tolist() == [3, 4, 5]
     assert AdmDenoiser(Spy(3), SCHEDULE)(x, level(9, SCALAR)).v is None
-
-
-def test_evaluations_are_counted_over_copies(batch):
-    x, hole, _ = batch
-    denoiser = AdmDenoiser(Spy(), SCHEDULE, "spatial")
-    for part in (slice(0, 2), slice(2, 3)):
-        bound = denoiser.with_hole(hole[part])
-        bound(x[part], level(5, hole[part]))
-    denoiser(x, level(5, hole))
-    assert denoiser.evaluations == bound.evaluations == 3
 
 
 def test_autocast_gives_float32_close_to_float32(small_net, batch):

@@ -186,9 +186,9 @@ class Linear(nn.Module):
 def test_r1_is_the_squared_gradient_on_unit_images() -> None:
     target = torch.rand(2, 3, 4, 4) * 2 - 1
     weights = LamaLossWeights(r1=1.0)
-    parts = discriminator_loss(target, target, corner_hole(4, 2), Linear(), weights).parts
+    parts = discriminator_loss(target, target, corner_hole(4, 2), Linear(), weights)
     pixels = 3 * 4 * 4
-    assert parts["r1"] == pytest.approx(pixels * (16 * 3 / pixels) ** 2)
+    assert parts["r1"].item() == pytest.approx(pixels * (16 * 3 / pixels) ** 2)
 
 
 def test_only_the_hole_of_an_output_counts_as_fake() -> None:
@@ -196,11 +196,11 @@ def test_only_the_hole_of_an_output_counts_as_fake() -> None:
     image = torch.rand(2, 3, 4, 4) * 2 - 1
     none = torch.zeros(2, 1, 4, 4, dtype=torch.bool)
     weights = LamaLossWeights(r1=0.0)
-    known = discriminator_loss(image, image, none, Linear(), weights).parts
-    filled = discriminator_loss(image, image, ~none, Linear(), weights).parts
+    known = discriminator_loss(image, image, none, Linear(), weights)
+    filled = discriminator_loss(image, image, ~none, Linear(), weights)
     logits, _ = Linear()((image + 1) / 2)
-    assert known["fake"] == pytest.approx(known["real"])
-    assert filled["fake"] == pytest.approx(nn.functional.softplus(logits).mean().item())
+    assert known["fake"].item() == pytest.approx(known["real"].item())
+    assert filled["fake"].item() == pytest.approx(nn.functional.softplus(logits).mean().item())
 
 
 def test_generator_loss_is_the_weighted_sum_and_zero_where_it_should_be() -> None:
@@ -212,13 +212,13 @@ def test_generator_loss_is_the_weighted_sum_and_zero_where_it_should_be() -> Non
         return [x, 2 * x]
 
     same = generator_loss(image, image, hole, Linear(), features, weights)
-    assert same.parts["l1"] == same.parts["feature_matching"] == same.parts["perceptual"] == 0
-    assert same.total.item() == pytest.approx(3 * same.parts["adversarial"])
+    assert same["l1"] == same["feature_matching"] == same["perceptual"] == 0
+    assert same["loss"].item() == pytest.approx(3 * same["adversarial"].item())
     other = generator_loss(-image, image, hole, Linear(), features, weights)
     names = {"l1": 2.0, "adversarial": 3.0, "feature_matching": 5.0, "perceptual": 7.0}
-    assert set(other.parts) == set(names)
-    total = sum(names[name] * value for name, value in other.parts.items())
-    assert other.total.item() == pytest.approx(total, rel=1e-5)
+    assert set(other) == {"loss", *names}
+    total = sum(weight * other[name].item() for name, weight in names.items())
+    assert other["loss"].item() == pytest.approx(total, rel=1e-5)
     with pytest.raises(ValueError, match="feature network"):
         generator_loss(image, image, hole, Linear(), None, weights)
 
@@ -233,11 +233,11 @@ def test_a_few_steps_of_the_real_networks_lower_both_losses() -> None:
 
     def generator_step() -> Tensor:
         output = generator(known, hole)
-        return generator_loss(output, image, hole, discriminator, None, weights).total
+        return generator_loss(output, image, hole, discriminator, None, weights)["loss"]
 
     def discriminator_step() -> Tensor:
         output = generator(known, hole)
-        return discriminator_loss(output, image, hole, discriminator, weights).total
+        return discriminator_loss(output, image, hole, discriminator, weights)["loss"]
 
     for module, step in ((discriminator, discriminator_step), (generator, generator_step)):
         optimiser = torch.optim.Adam(module.parameters(), lr=3e-3)

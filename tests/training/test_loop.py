@@ -16,7 +16,7 @@ import toy
 from radpipe.errors import UserError
 from radpipe.models.native import library
 from radpipe.training.averages import learning_rate
-from radpipe.training.samples import schedule_numbers
+from radpipe.training.samples import epoch_order, schedule_numbers
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -168,5 +168,5 @@ def test_samples_depend_on_their_number_alone(tmp_path: Path) -> None:
     samples[3]
     again = toy.trainer(tmp_path).samples[17]
     assert all(torch.equal(later[key], again[key]) for key in later)
-    order = [int(np.flatnonzero(samples._order(1) == i)[0]) for i in range(10)]
+    order = [int(np.flatnonzero(epoch_order(samples.seed, 1, 10) == i)[0]) for i in range(10)]
     assert sorted(order) == list(range(10))

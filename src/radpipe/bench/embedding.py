@@ -13,8 +13,8 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from radpipe.bench.speed import box, ratio, turns
 from radpipe.errors import UserError
+from radpipe.evaluation.timing import STATUS, resident
 from radpipe.models.adm import ready
 from radpipe.models.adm_config import AdmConfig
 from radpipe.models.checkpoints import new_unet
@@ -91,7 +92,7 @@ def _forward(unet: nn.Module, x: Tensor, form: str) -> object:
 
 def _memory(config: AdmConfig, batch: int, form: str) -> tuple[int, int]:
     """(peak, rise) in bytes of one forward in a fresh process."""
-    task = json.dumps({"config": config.to_dict(), "batch": batch, "form": form})
+    task = json.dumps({"config": asdict(config), "batch": batch, "form": form})
     done = subprocess.run(
         [sys.executable, "-m", __name__, task],
         check=True,
@@ -104,26 +105,18 @@ def _memory(config: AdmConfig, batch: int, form: str) -> tuple[int, int]:
 
 
 def _measure(task: dict[str, Any]) -> tuple[int, int]:
-    """Peak of resident memory, and how far it lies above the level before the forward."""
-    run = _forwards(AdmConfig.from_dict(task["config"]), task["batch"])[task["form"]]
-    before = _resident("VmRSS")
-    run()
-    peak = _resident("VmHWM")
-    return peak, peak - before
-
-
-def _resident(entry: str) -> int:
-    """Resident memory in bytes: now (VmRSS) or at its highest (VmHWM), of this program alone
-    (the portable `ru_maxrss` starts at the parent's peak under Linux).
+    """Peak of resident memory, and how far it lies above the level before the forward.
 
     Raises:
         UserError: not on Linux.
     """
-    status = Path("/proc/self/status")
-    if not status.is_file():
+    run = _forwards(AdmConfig.from_dict(task["config"]), task["batch"])[task["form"]]
+    if not STATUS.is_file():  # the portable `ru_maxrss` starts at the parent's peak under Linux
         raise UserError("peak memory can be measured on Linux only", sys.platform)
-    line = next(line for line in status.read_text().splitlines() if line.startswith(entry))
-    return int(line.split()[1]) * 1024
+    before = resident("VmRSS")
+    run()
+    peak = resident("VmHWM")
+    return peak, peak - before
 
 
 if __name__ == "__main__":

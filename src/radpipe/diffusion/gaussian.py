@@ -7,14 +7,9 @@ the right answer (idea: deepinv's analytic denoisers).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from radpipe.diffusion.process import eps_from_x0
 from radpipe.diffusion.solvers import Level, Prediction
-from radpipe.lazy import torch
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from radpipe.lazy import Tensor, torch
 
 
 class GaussianDenoiser:

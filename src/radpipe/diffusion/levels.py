@@ -9,7 +9,7 @@ from typing import Literal
 
 from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.errors import UserError
-from radpipe.lazy import torch
+from radpipe.lazy import Tensor, torch
 
 Spacing = Literal["trailing", "leading", "linspace", "logsnr"]
 
@@ -22,7 +22,7 @@ class Level:
     `[1, 1, 1, 1]`, in (0, 1]."""
 
     t: int
-    alpha_bar: torch.Tensor
+    alpha_bar: Tensor
 
 
 class LevelPath:
@@ -35,7 +35,7 @@ class LevelPath:
     """
 
     def __init__(
-        self, schedule: TwoPhaseSchedule, times: Sequence[int], m: torch.Tensor | None = None
+        self, schedule: TwoPhaseSchedule, times: Sequence[int], m: Tensor | None = None
     ) -> None:
         self.schedule, self.times = schedule, tuple(times)
         self.m = torch.ones(1, 1, 1, 1, dtype=torch.float64) if m is None else m
@@ -46,7 +46,7 @@ class LevelPath:
         schedule: TwoPhaseSchedule,
         steps: int,
         spacing: Spacing,
-        m: torch.Tensor | None = None,
+        m: Tensor | None = None,
     ) -> LevelPath:
         """The path of `spaced_levels`; raises what that raises."""
         return cls(schedule, spaced_levels(schedule, steps, spacing), m)
@@ -104,14 +104,15 @@ def spaced_levels(
     return [*levels, 0]
 
 
-def check_leading(steps: int, total: int = 1000) -> None:
-    """Refuse a number of steps whose whole strides cover less than nine tenths of the levels.
+def check_leading(steps: int, total: int = 1000) -> int:
+    """The number of steps; one whose whole strides cover less than nine tenths of the levels is
+    refused.
 
     Such a path would begin far below the noise that the image is started from: 600 strides of 1
     at level 600, 334 strides of 2 at level 667.
 
     Raises:
-        ValueError: it does; the message names the nearest numbers of steps that do not.
+        ValueError: they do; the message names the nearest numbers of steps whose strides do not.
     """
 
     def covers(count: int) -> bool:
@@ -125,9 +126,10 @@ def check_leading(steps: int, total: int = 1000) -> None:
             f"{steps} steps spaced as `leading` would start at level {start} of {total}: "
             f"take {fewer} or {more} steps, or another spacing"
         )
+    return steps
 
 
-def half_log_snr(alpha_bar: torch.Tensor) -> torch.Tensor:
+def half_log_snr(alpha_bar: Tensor) -> Tensor:
     """lambda = log(sqrt(abar) / sqrt(1 - abar)); inf where clean."""
     return 0.5 * (alpha_bar.log() - torch.log1p(-alpha_bar))
 

@@ -7,13 +7,9 @@ was in, its place there, the batch size, or the device.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from radpipe.lazy import torch
+from radpipe.lazy import Tensor, torch
 from radpipe.seeding import key_hash
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def image_seed(seed: int, *key: str | int) -> int:

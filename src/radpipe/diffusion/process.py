@@ -9,12 +9,8 @@ Coefficients are computed in float64 and applied in the dtype of the images.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from radpipe.lazy import torch
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from radpipe.lazy import Tensor, torch
 
 
 def like(coefficient: Tensor, x: Tensor) -> Tensor:

@@ -14,17 +14,17 @@ from radpipe.diffusion.levels import Level
 from radpipe.diffusion.noise import PerImageNoise
 from radpipe.diffusion.process import forward_step, q_sample
 from radpipe.diffusion.solvers import Denoiser, Prediction, Update
-from radpipe.lazy import torch
+from radpipe.lazy import Tensor, torch
 
 
 def reverse(
     denoiser: Denoiser,
-    x: torch.Tensor,
+    x: Tensor,
     levels: Iterable[Level],
     update: Update,
     rule: KnownRegion,
     noise: PerImageNoise,
-) -> torch.Tensor:
+) -> Tensor:
     """Run the reverse process along a path of levels.
 
     Args:
@@ -59,25 +59,23 @@ class KnownRegion:
     path goes up.
     """
 
-    def before(self, x: torch.Tensor, now: Level, noise: PerImageNoise) -> torch.Tensor:
+    def before(self, x: Tensor, now: Level, noise: PerImageNoise) -> Tensor:
         """x at `now`, to give to the network."""
         return x
 
-    def denoise(self, denoiser: Denoiser, x: torch.Tensor, now: Level) -> Prediction:
+    def denoise(self, denoiser: Denoiser, x: Tensor, now: Level) -> Prediction:
         """The network's evaluation; gradients are off unless switched on here."""
         return denoiser(x, now)
 
-    def after(self, x: torch.Tensor, now: Level, noise: PerImageNoise) -> torch.Tensor:
+    def after(self, x: Tensor, now: Level, noise: PerImageNoise) -> Tensor:
         """x at the level it was just brought to, from the update's."""
         return x
 
-    def renoise(
-        self, x: torch.Tensor, now: Level, next: Level, noise: PerImageNoise
-    ) -> torch.Tensor:
+    def renoise(self, x: Tensor, now: Level, next: Level, noise: PerImageNoise) -> Tensor:
         """x taken up to the noisier level `next`: a draw of the forward process."""
         return forward_step(x, now.alpha_bar, next.alpha_bar, noise.normal(x))
 
-    def finish(self, x: torch.Tensor) -> torch.Tensor:
+    def finish(self, x: Tensor) -> Tensor:
         """The result."""
         return x
 
@@ -90,15 +88,15 @@ class Pasted(KnownRegion):
         hole: bool `[B, 1, H, W]`, True = hole.
     """
 
-    def __init__(self, known: torch.Tensor, hole: torch.Tensor) -> None:
+    def __init__(self, known: Tensor, hole: Tensor) -> None:
         self.known, self.hole = known, hole
 
-    def drawn(self, x: torch.Tensor, level: Level, noise: PerImageNoise) -> torch.Tensor:
+    def drawn(self, x: Tensor, level: Level, noise: PerImageNoise) -> Tensor:
         """x with its known pixels drawn anew from q(x_level | y): y itself at a clean level."""
         if bool((level.alpha_bar == 1).all()):
             return self.finish(x)
         drawn = q_sample(self.known, level.alpha_bar, noise.normal(x))
         return torch.where(self.hole, x, drawn)
 
-    def finish(self, x: torch.Tensor) -> torch.Tensor:
+    def finish(self, x: Tensor) -> Tensor:
         return torch.where(self.hole, x, self.known)

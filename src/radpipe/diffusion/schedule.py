@@ -19,12 +19,7 @@ frozen to the last bit, and a uniform map follows the scalar schedule to the las
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from radpipe.lazy import torch
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from radpipe.lazy import Tensor, torch
 
 _WHOLE_LEVEL = 1e-8  # times nearer than this to a whole level are that level (float64 rounding)
 

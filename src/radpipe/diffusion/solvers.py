@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from radpipe.diffusion.levels import Level, half_log_snr
 from radpipe.diffusion.noise import PerImageNoise
@@ -15,10 +15,7 @@ from radpipe.diffusion.process import (
     posterior,
     x0_from_eps,
 )
-from radpipe.lazy import torch
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from radpipe.lazy import Tensor, torch
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ class CellScores:
 
     def measured(self, metric: MetricInfo, interval: Interval, **more: object) -> None:
         """Add a value."""
-        row = {"status": "measured", **interval.to_dict(), "details": metric.details}
+        row = {"status": "measured", **asdict(interval), "details": metric.details}
         self.rows[metric.name] = row | more
 
     def unavailable(self, metric: MetricInfo, note: str) -> None:

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from radpipe.evaluation.metric import Compare, Distance, Setup
 from radpipe.evaluation.reference import Details
 from radpipe.files import sha256
-from radpipe.lazy import torch
+from radpipe.lazy import Tensor, torch
 from radpipe.models import backbones, inception
 from radpipe.models.backbone_weights import BACKBONES
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -25,12 +22,14 @@ class NetworkInfo:
     """What is known of a feature network before it is built.
 
     Attributes:
+        display: its name as printed.
         features: what they are, for people.
         width: numbers per image.
         asset: the download that holds its weights.
         optional: where that is absent, metrics that need it are `not available`.
     """
 
+    display: str
     features: str
     width: int
     asset: str
@@ -38,44 +37,54 @@ class NetworkInfo:
 
 
 NETWORKS = {
-    "alexnet": NetworkInfo("pooled AlexNet relu5 features (256)", 256, backbones.ASSET),
-    "vgg16": NetworkInfo("pooled VGG16 relu5_3 features (512)", 512, backbones.ASSET),
+    "alexnet": NetworkInfo("AlexNet", "pooled AlexNet relu5 features (256)", 256, backbones.ASSET),
+    "vgg16": NetworkInfo("VGG16", "pooled VGG16 relu5_3 features (512)", 512, backbones.ASSET),
     "inception": NetworkInfo(
-        "pytorch-fid's Inception features (2048)", 2048, inception.ASSET, optional=True
+        "Inception", "pytorch-fid's Inception features (2048)", 2048, inception.ASSET, optional=True
     ),
 }
 
 
-def declared(
-    name: str, display: str, network: str, what: str, compute: tuple[Compare, Compare], **facts: Any
-) -> tuple[Distance, Distance]:
-    """A distance of one network's features, to the reference images and to the truths.
+def distances(
+    prefix: str,
+    what: str,
+    standard: tuple[str, str, str],
+    compute: tuple[Compare, Compare],
+    **facts: Any,
+) -> Iterator[Distance]:
+    """Two distances for the features of every network: to the reference images, to the truths.
 
     Args:
-        name, display: of the first; the second has `_truth` and "to truth" after them.
-        network: of `NETWORKS`.
+        prefix: of the names.
         what: is measured, for people.
+        standard: (name, display, what) with Inception, the measure that is in general use.
         compute: the computations of the two.
-        facts: further ones that both share.
+        facts: further ones that all share.
     """
-    needs = NETWORKS[network]
-    what = f"{what} of {needs.features} to the"
-    facts |= {"network": network, "assets": (needs.asset,), "optional": needs.optional}
-    first = Distance(
-        name=name,
-        display=display,
-        meaning=f"{what} reference images",
-        without=compute[0],
-        **facts,
-    )
-    return first, replace(
-        first,
-        name=f"{name}_truth",
-        display=f"{display} to truth",
-        meaning=f"{what} untouched images of the same cell; theirs is 0",
-        without=compute[1],
-        to_truth=True,
-    )
+    for network, needs in NETWORKS.items():
+        name, display, measured = f"{prefix}_{network}", f"{prefix.upper()}-{needs.display}", what
+        if network == "inception":
+            name, display, measured = standard
+        meaning = f"{measured} of {needs.features} to the"
+        first = Distance(
+            name=name,
+            display=display,
+            meaning=f"{meaning} reference images",
+            without=compute[0],
+            network=network,
+            assets=(needs.asset,),
+            optional=needs.optional,
+            **facts,
+        )
+        yield first
+        yield replace(
+            first,
+            name=f"{name}_truth",
+            display=f"{display} to truth",
+            meaning=f"{meaning} untouched images of the same cell; theirs is 0",
+            without=compute[1],
+            to_truth=True,
+        )
 
 
 @contextmanager
@@ -144,6 +153,10 @@ def network(name: str, setup: Setup) -> FeatureNetwork:
             "size": inception.SIDE,
             "resize": "bilinear, align_corners=False, not anti-aliased (pytorch-fid)",
         }
+
+        def forward(images: Tensor) -> Tensor:  # its pool3; it resizes by itself
+            return net((images + 1) / 2)[0].flatten(1)
+
     else:
         net = backbones.convolutions(name, file, setup.device)
         details |= {
@@ -153,12 +166,8 @@ def network(name: str, setup: Setup) -> FeatureNetwork:
             "resize": "bilinear, align_corners=False, anti-aliased when shrinking",
         }
 
-    def forward(images: Tensor) -> Tensor:
-        if name == "inception":  # its pool3; it resizes by itself
-            pooled: Tensor = net((images + 1) / 2)[0]
-            return pooled.flatten(1)
-        # AlexNet's relu5 or VGG16's relu5_3, averaged over the pixels
-        maps: Tensor = net(backbones.normalised(backbones.resize(images, setup.feature_size)))
-        return maps.mean(dim=(2, 3))
+        def forward(images: Tensor) -> Tensor:  # relu5 or relu5_3, averaged over the pixels
+            resized = backbones.resize(images, setup.feature_size)
+            return net(backbones.normalised(resized)).mean(dim=(2, 3))
 
     return FeatureNetwork(forward, facts.width, details, setup.device)

@@ -15,7 +15,7 @@ Few images and heavy tails are said in a note.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -66,10 +66,6 @@ class Interval:
     def excludes(self, value: float) -> bool:
         """True if the interval is known and `value` lies outside: significant at its level."""
         return not math.isnan(self.low) and not self.low <= value <= self.high
-
-    def to_dict(self) -> dict[str, float | int | str]:
-        """As plain values."""
-        return asdict(self)
 
 
 def blocks_of(n: int, blocks: int, seed: int) -> list[np.ndarray]:

@@ -8,14 +8,14 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from radpipe.lazy import torch
 
-_STATUS = Path("/proc/self/status")
+STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 
 
@@ -38,10 +38,6 @@ class Timing:
     warmup: int
     peak_memory: int
     peak_memory_of: str
-
-    def to_dict(self) -> dict[str, float | int | str]:
-        """As plain values."""
-        return asdict(self)
 
 
 def measure(fn: Callable[[], object], repeats: int, warmup: int, device: torch.device) -> Timing:
@@ -108,16 +104,22 @@ def _reset_peak(device: torch.device) -> str:
         return "accelerator"
     try:
         _CLEAR.write_text("5")  # Linux: VmHWM starts again from the present size
-        return "process" if _STATUS.is_file() else "process, since its start"
+        return "process" if STATUS.is_file() else "process, since its start"
     except OSError:
         return "process, since its start"
+
+
+def resident(entry: str) -> int:
+    """Resident memory of this process in bytes, under Linux: now (VmRSS) or at its highest
+    (VmHWM)."""
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(entry))
+    return int(line.split()[1]) * 1024
 
 
 def _peak(device: torch.device, kind: str) -> int:
     if kind == "accelerator":
         return int(torch.cuda.max_memory_allocated(device))
     if kind == "process":
-        line = next(x for x in _STATUS.read_text().splitlines() if x.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
+        return resident("VmHWM")
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from radpipe.diffusion.gaussian import GaussianDenoiser, conditional
 from radpipe.diffusion.levels import Level
@@ -21,10 +21,7 @@ from radpipe.diffusion.process import posterior
 from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.diffusion.solvers import Prediction
 from radpipe.inpainters import load
-from radpipe.lazy import torch
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from radpipe.lazy import Tensor, torch
 
 SHAPE = (3, 4, 4)
 IMAGES = 4  # known parts; each is inpainted many times

@@ -15,7 +15,7 @@ from radpipe.diffusion.noise import PerImageNoise
 from radpipe.diffusion.schedule import TwoPhaseSchedule
 from radpipe.diffusion.solvers import for_hole
 from radpipe.errors import UserError
-from radpipe.lazy import torch
+from radpipe.lazy import Tensor, torch
 from radpipe.section import Section
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Tally:
     """Images evaluated so far, one call on a batch of B counts B; and whom to tell of a call."""
 
     images: int = 0
-    on_step: Callable[[], None] | None = None
+    on_step: Callable[[], object] | None = None
 
 
 class Counted:
@@ -43,14 +43,14 @@ class Counted:
     def __init__(self, model: Any, tally: Tally | None = None) -> None:
         self.wrapped, self.tally = model, tally or Tally()
 
-    def __call__(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, x: Tensor, *args: Any, **kwargs: Any) -> Any:
         result = self.wrapped(x, *args, **kwargs)
         self.tally.images += x.shape[0]
         if self.tally.on_step is not None:
             self.tally.on_step()
         return result
 
-    def with_hole(self, hole: torch.Tensor) -> Counted:
+    def with_hole(self, hole: Tensor) -> Counted:
         """The model for these holes (see `solvers.for_hole`), counted together with this one."""
         return Counted(for_hole(self.wrapped, hole), self.tally)
 
@@ -117,9 +117,7 @@ class Inpainter(ABC):
         self.schedule = schedule
 
     @abstractmethod
-    def inpaint(
-        self, known: torch.Tensor, hole: torch.Tensor, noise: PerImageNoise
-    ) -> torch.Tensor:
+    def inpaint(self, known: Tensor, hole: Tensor, noise: PerImageNoise) -> Tensor:
         """Fill holes.
 
         Args:
@@ -136,7 +134,7 @@ class Inpainter(ABC):
         reported after a run is counted. Here: one per step, or one where there are no steps."""
         return 0 if self.requires is None else int(getattr(self.settings, "steps", 1))
 
-    def refuse_without_known(self, hole: torch.Tensor) -> None:
+    def refuse_without_known(self, hole: Tensor) -> None:
         """For a method that continues what is around a hole: there must be something.
 
         Raises:
@@ -157,12 +155,12 @@ class BatchResult(NamedTuple):
     evaluations: float
 
 
-def to_network(images: NDArray[np.uint8]) -> torch.Tensor:
+def to_network(images: NDArray[np.uint8]) -> Tensor:
     """Pixels as stored, uint8 `[B, H, W, 3]` -> float32 `[B, 3, H, W]` in [-1, 1]."""
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2) / 127.5 - 1
 
 
-def to_pixels(x: torch.Tensor) -> NDArray[np.uint8]:
+def to_pixels(x: Tensor) -> NDArray[np.uint8]:
     """float `[B, 3, H, W]` -> uint8 `[B, H, W, 3]`, rounded and clamped; undoes `to_network`."""
     levels = ((x.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     pixels: NDArray[np.uint8] = levels.permute(0, 2, 3, 1).cpu().numpy()
@@ -175,7 +173,7 @@ def run_batch(
     hole: NDArray[np.bool_],
     seeds: Sequence[int],
     device: torch.device | str = "cpu",
-    on_step: Callable[[], None] | None = None,
+    on_step: Callable[[], object] | None = None,
 ) -> BatchResult:
     """Inpaint images as they are stored.
 
@@ -226,8 +224,8 @@ def _attempt(
     hole: NDArray[np.bool_],
     seeds: Sequence[int],
     device: torch.device | str,
-    on_step: Callable[[], None] | None,
-) -> torch.Tensor | str:
+    on_step: Callable[[], object] | None,
+) -> Tensor | str:
     """The method's output, or the message where memory ran out.
 
     A function of its own, so that everything the failed run held is free when it returns.
@@ -250,7 +248,7 @@ def _attempt(
 
 
 def _check(
-    inpainter: Inpainter, output: torch.Tensor, images: NDArray[np.uint8], hole: NDArray[np.bool_]
+    inpainter: Inpainter, output: Tensor, images: NDArray[np.uint8], hole: NDArray[np.bool_]
 ) -> None:
     """Refuse an output that is not finite or that changed a known pixel."""
     name = type(inpainter).__name__

@@ -6,7 +6,7 @@ import numpy as np
 
 from radpipe.diffusion.noise import PerImageNoise
 from radpipe.inpainters.base import Inpainter
-from radpipe.lazy import skimage, torch
+from radpipe.lazy import Tensor, skimage, torch
 
 
 class Biharmonic(Inpainter):
@@ -23,9 +23,7 @@ class Biharmonic(Inpainter):
     )
     rule = "biharmonic equation in the hole with the known pixels as boundary values"
 
-    def inpaint(
-        self, known: torch.Tensor, hole: torch.Tensor, noise: PerImageNoise
-    ) -> torch.Tensor:
+    def inpaint(self, known: Tensor, hole: Tensor, noise: PerImageNoise) -> Tensor:
         self.refuse_without_known(hole)
         images = known.permute(0, 2, 3, 1).cpu().numpy().astype(np.float64)
         filled = [

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from radpipe.diffusion.levels import Level, LevelPath, check_leading
 from radpipe.diffusion.noise import PerImageNoise
 from radpipe.diffusion.process import like, q_sample, x0_from_eps
 from radpipe.diffusion.reverse import Pasted, reverse
 from radpipe.diffusion.solvers import Prediction
+from radpipe.inpainters._diffusion import Share, Steps
 from radpipe.inpainters.base import Inpainter
-from radpipe.lazy import torch
+from radpipe.lazy import Tensor, torch
 from radpipe.section import Section
 
 
@@ -30,14 +32,14 @@ class SpectralUpdate:
     x0 is not clipped, and the network's variance channels are not used, as in the paper.
     """
 
-    known: torch.Tensor
-    hole: torch.Tensor
+    known: Tensor
+    hole: Tensor
     eta: float
     eta_b: float
 
     def step(
-        self, x: torch.Tensor, pred: Prediction, now: Level, next: Level, noise: PerImageNoise
-    ) -> torch.Tensor:
+        self, x: Tensor, pred: Prediction, now: Level, next: Level, noise: PerImageNoise
+    ) -> Tensor:
         x0 = x0_from_eps(x, pred.eps, now.alpha_bar)
         sigma = like(((1 - next.alpha_bar) / next.alpha_bar).sqrt(), x)
         z = noise.normal(x)
@@ -63,32 +65,21 @@ class Ddrm(Inpainter):
     class Settings(Section):
         """Settings of DDRM."""
 
-        steps: int = Field(
+        steps: Annotated[Steps, AfterValidator(check_leading)] = Field(
             20,
-            ge=1,
-            le=1000,
             description="network evaluations per image, equal strides ending at level 1 (official)",
         )
-        eta: float = Field(
-            0.85, ge=0, le=1, description="share of fresh noise in the hole (official)"
+        eta: Share = Field(0.85, description="share of fresh noise in the hole (official)")
+        eta_b: Share = Field(
+            1.0, description="weight of the measurement in the known part (official)"
         )
-        eta_b: float = Field(
-            1.0, ge=0, le=1, description="weight of the measurement in the known part (official)"
-        )
-
-        @field_validator("steps")
-        @classmethod
-        def _reach_the_noise(cls, steps: int) -> int:
-            check_leading(steps)
-            return steps
 
     settings: Settings
 
-    def inpaint(
-        self, known: torch.Tensor, hole: torch.Tensor, noise: PerImageNoise
-    ) -> torch.Tensor:
-        path = LevelPath.spaced(self.schedule, self.settings.steps, "leading")
+    def inpaint(self, known: Tensor, hole: Tensor, noise: PerImageNoise) -> Tensor:
+        s = self.settings
+        path = LevelPath.spaced(self.schedule, s.steps, "leading")
         # Start: mean y where known and 0 in the hole, standard deviation sigma everywhere.
         x = q_sample(known.masked_fill(hole, 0.0), path[0].alpha_bar, noise.normal(known))
-        update = SpectralUpdate(known, hole, self.settings.eta, self.settings.eta_b)
+        update = SpectralUpdate(known, hole, s.eta, s.eta_b)
         return reverse(self.model, x, path, update, Pasted(known, hole), noise)

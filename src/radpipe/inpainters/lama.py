@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from radpipe.diffusion.noise import PerImageNoise
 from radpipe.inpainters.base import Inpainter
-from radpipe.lazy import torch
+from radpipe.lazy import Tensor, torch
 
 
 class Lama(Inpainter):
@@ -24,8 +24,6 @@ class Lama(Inpainter):
     rule = "one forward pass of a Fourier-convolution ResNet; known pixels pasted"
     requires = "lama"
 
-    def inpaint(
-        self, known: torch.Tensor, hole: torch.Tensor, noise: PerImageNoise
-    ) -> torch.Tensor:
+    def inpaint(self, known: Tensor, hole: Tensor, noise: PerImageNoise) -> Tensor:
         with torch.no_grad():
             return torch.where(hole, self.model(known, hole), known)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from radpipe.diffusion.levels import Level, LevelPath
+from radpipe.diffusion.levels import Level
 from radpipe.diffusion.noise import PerImageNoise
 from radpipe.diffusion.process import x0_from_eps
-from radpipe.diffusion.reverse import Pasted, reverse
-from radpipe.diffusion.solvers import Ancestral, Denoiser, Prediction
-from radpipe.inpainters.base import Inpainter
-from radpipe.lazy import torch
-from radpipe.section import Section
+from radpipe.diffusion.reverse import Pasted
+from radpipe.diffusion.solvers import Denoiser, Prediction
+from radpipe.inpainters._diffusion import AncestralInpainter
+from radpipe.lazy import Tensor, torch
 
 
 class ManifoldGradient(Pasted):
@@ -26,12 +25,12 @@ class ManifoldGradient(Pasted):
     The graph of one evaluation is freed before the next, so memory does not grow over the steps.
     """
 
-    def __init__(self, known: torch.Tensor, hole: torch.Tensor, step: float, clip: bool) -> None:
+    def __init__(self, known: Tensor, hole: Tensor, step: float, clip: bool) -> None:
         super().__init__(known, hole)
         self.step, self.clip = step, clip
         self.gradient = torch.zeros_like(known)
 
-    def denoise(self, denoiser: Denoiser, x: torch.Tensor, now: Level) -> Prediction:
+    def denoise(self, denoiser: Denoiser, x: Tensor, now: Level) -> Prediction:
         with torch.enable_grad():
             leaf = x.detach().requires_grad_(True)
             pred = denoiser(leaf, now)
@@ -41,11 +40,11 @@ class ManifoldGradient(Pasted):
             (self.gradient,) = torch.autograd.grad(norms.sum(), leaf)
         return Prediction(pred.eps.detach(), None if pred.v is None else pred.v.detach())
 
-    def after(self, x: torch.Tensor, now: Level, noise: PerImageNoise) -> torch.Tensor:
+    def after(self, x: Tensor, now: Level, noise: PerImageNoise) -> Tensor:
         return self.drawn(x - self.step * self.gradient, now, noise)
 
 
-class Mcg(Inpainter):
+class Mcg(AncestralInpainter):
     """Chung et al., NeurIPS 2022, algorithm 1, on ADM's ancestral sampler."""
 
     label, colour, marker = "MCG", "#009E73", "D"
@@ -54,18 +53,11 @@ class Mcg(Inpainter):
         "NeurIPS 2022 (arXiv 2206.00941)"
     )
     rule = "replacement plus, in the hole, a gradient step on the norm of the known part's residual"
-    requires, gradient = "base", True
+    gradient = True
 
-    class Settings(Section):
-        """Settings of MCG."""
+    class Settings(AncestralInpainter.Settings):
+        """Settings of MCG; each of the `steps` has a backward pass, too."""
 
-        steps: int = Field(
-            1000,
-            ge=1,
-            le=1000,
-            description="network evaluations, each with a backward pass, spaced as ADM respaces "
-            "(official)",
-        )
         step: float = Field(
             1.0,
             ge=0,
@@ -73,14 +65,8 @@ class Mcg(Inpainter):
             "and 1,000 steps). The norm is the whole image's, so the same pull per pixel at side S "
             "and n steps takes S/256 x 1000/n of it",
         )
-        clip_x0: bool = Field(True, description="clip the predicted image to [-1, 1] (official)")
 
     settings: Settings
 
-    def inpaint(
-        self, known: torch.Tensor, hole: torch.Tensor, noise: PerImageNoise
-    ) -> torch.Tensor:
-        s = self.settings
-        path = LevelPath.spaced(self.schedule, s.steps, "linspace")
-        update, rule = Ancestral(s.clip_x0), ManifoldGradient(known, hole, s.step, s.clip_x0)
-        return reverse(self.model, noise.normal(known), path, update, rule, noise)
+    def known_part(self, known: Tensor, hole: Tensor) -> ManifoldGradient:
+        return ManifoldGradient(known, hole, self.settings.step, self.settings.clip_x0)

@@ -10,8 +10,9 @@ from radpipe.diffusion.levels import LevelPath, Spacing, check_leading
 from radpipe.diffusion.noise import PerImageNoise
 from radpipe.diffusion.reverse import KnownRegion, reverse
 from radpipe.diffusion.solvers import Ancestral, Ddim, DpmSolver2M, Update
+from radpipe.inpainters._diffusion import Share, Steps
 from radpipe.inpainters.base import Inpainter
-from radpipe.lazy import torch
+from radpipe.lazy import Tensor, torch
 from radpipe.section import Section
 
 
@@ -37,13 +38,13 @@ class Rad(Inpainter):
         solver: Literal["ancestral", "ddim", "dpmpp_2m"] = Field(
             "ancestral", description="ancestral (the paper's), ddim, or dpmpp_2m (10-25 steps)"
         )
-        steps: int = Field(100, ge=1, le=1000, description="network evaluations per image")
+        steps: Steps = 100
         spacing: Spacing = Field(
             "leading",
             validate_default=True,
             description="levels: leading (the authors'), trailing, linspace; logsnr suits dpmpp_2m",
         )
-        eta: float = Field(0.0, ge=0, le=1, description="noise of ddim; other solvers: unused")
+        eta: Share = Field(0.0, description="noise of ddim; other solvers: unused")
         clip_x0: bool = Field(True, description="clip predicted images to [-1, 1]")
 
         @field_validator("spacing")
@@ -63,9 +64,7 @@ class Rad(Inpainter):
 
     settings: Settings
 
-    def inpaint(
-        self, known: torch.Tensor, hole: torch.Tensor, noise: PerImageNoise
-    ) -> torch.Tensor:
+    def inpaint(self, known: Tensor, hole: Tensor, noise: PerImageNoise) -> Tensor:
         """See `Inpainter.inpaint`; float32 or float64."""
         s = self.settings
         path = LevelPath.spaced(self.schedule, s.steps, s.spacing, hole)

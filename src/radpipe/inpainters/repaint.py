@@ -8,11 +8,9 @@ from pydantic import Field
 
 from radpipe.diffusion.levels import Level, LevelPath, spaced_levels
 from radpipe.diffusion.noise import PerImageNoise
-from radpipe.diffusion.reverse import Pasted, reverse
-from radpipe.diffusion.solvers import Ancestral
-from radpipe.inpainters.base import Inpainter
-from radpipe.lazy import torch
-from radpipe.section import Section
+from radpipe.diffusion.reverse import Pasted
+from radpipe.inpainters._diffusion import AncestralInpainter, Steps
+from radpipe.lazy import Tensor
 
 
 def resampling_path(steps: int, jump_length: int, resamplings: int) -> list[int]:
@@ -40,11 +38,11 @@ class Injection(Pasted):
     The paste is needed: the last model call's update leaves its own guess in the known part.
     """
 
-    def before(self, x: torch.Tensor, now: Level, noise: PerImageNoise) -> torch.Tensor:
+    def before(self, x: Tensor, now: Level, noise: PerImageNoise) -> Tensor:
         return self.drawn(x, now, noise)
 
 
-class Repaint(Inpainter):
+class Repaint(AncestralInpainter):
     """Lugmayr et al., CVPR 2022, algorithm 1, with ADM's learned variance."""
 
     label, colour, marker = "RePaint", "#0072B2", "s"
@@ -53,35 +51,28 @@ class Repaint(Inpainter):
         "CVPR 2022 (arXiv 2201.09865)"
     )
     rule = "known part noised to the current level before every model call; jumps back to resample"
-    requires = "base"
 
-    class Settings(Section):
+    class Settings(AncestralInpainter.Settings):
         """Settings of RePaint."""
 
-        steps: int = Field(
-            250, ge=1, le=1000, description="respaced levels, spaced as ADM respaces (official)"
-        )
+        steps: Steps = Field(250, description="respaced levels, spaced as ADM respaces (official)")
         jump_length: int = Field(10, ge=1, description="levels a jump goes back up (official)")
         resamplings: int = Field(
             10, ge=1, description="times each stretch of jump_length levels is sampled; 1: no jumps"
         )
-        clip_x0: bool = Field(True, description="clip the predicted image to [-1, 1] (official)")
 
     settings: Settings
 
-    def path(self) -> list[int]:
+    def path(self) -> LevelPath:
         """See `resampling_path`."""
         s = self.settings
-        return resampling_path(s.steps, s.jump_length, s.resamplings)
+        rising = spaced_levels(self.schedule, s.steps, "linspace")[::-1]
+        indices = resampling_path(s.steps, s.jump_length, s.resamplings)
+        return LevelPath(self.schedule, [rising[index + 1] for index in indices])
 
     def planned_evaluations(self) -> int:
         """One per step down."""
-        return sum(b < a for a, b in pairwise(self.path()))
+        return sum(b < a for a, b in pairwise(self.path().times))
 
-    def inpaint(
-        self, known: torch.Tensor, hole: torch.Tensor, noise: PerImageNoise
-    ) -> torch.Tensor:
-        rising = spaced_levels(self.schedule, self.settings.steps, "linspace")[::-1]
-        path = LevelPath(self.schedule, [rising[index + 1] for index in self.path()])
-        update, rule = Ancestral(self.settings.clip_x0), Injection(known, hole)
-        return reverse(self.model, noise.normal(known), path, update, rule, noise)
+    def known_part(self, known: Tensor, hole: Tensor) -> Injection:
+        return Injection(known, hole)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from radpipe.diffusion.noise import PerImageNoise
 from radpipe.inpainters.base import Inpainter, to_network, to_pixels
-from radpipe.lazy import cv2, torch
+from radpipe.lazy import Tensor, cv2, torch
 from radpipe.section import Section
 
 
@@ -34,9 +34,7 @@ class Telea(Inpainter):
 
     settings: Settings
 
-    def inpaint(
-        self, known: torch.Tensor, hole: torch.Tensor, noise: PerImageNoise
-    ) -> torch.Tensor:
+    def inpaint(self, known: Tensor, hole: Tensor, noise: PerImageNoise) -> Tensor:
         self.refuse_without_known(hole)
         masks = hole[:, 0].cpu().numpy().astype(np.uint8)
         filled = [

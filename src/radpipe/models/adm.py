@@ -7,7 +7,7 @@ through `scaled_dot_product_attention`; the change of resolution is inside resid
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -79,17 +79,6 @@ class ResBlock(nn.Module):
         return h.add_(self.skip_connection(x))
 
 
-@runtime_checkable
-class Folded(Protocol):
-    """An adapted layer that can say what weight it amounts to."""
-
-    bias: Tensor | None
-
-    def folded(self) -> Tensor:
-        """As the layer's own weight."""
-        ...
-
-
 class AttentionBlock(nn.Module):
     """Self-attention over all pixels, with a residual connection. Its convolutions are 1-d in
     the public checkpoints."""
@@ -132,13 +121,14 @@ class AttentionBlock(nn.Module):
         return x + self.proj_out(h.reshape(*h.shape[:1], -1, h.shape[-1])).view_as(x)
 
 
-def _pointwise(layer: nn.Module, x: Tensor) -> Tensor:
-    """A `Conv1d` of kernel 1 over the pixels of `[B, C, H, W]`, which needs no other layout."""
-    if isinstance(layer, nn.Conv1d):
-        return F.conv2d(x, layer.weight[..., None], layer.bias)
-    if isinstance(layer, Folded):
-        return F.conv2d(x, layer.folded()[..., None], layer.bias)
-    return layer(x.flatten(2)).view(x.shape[0], -1, *x.shape[2:])
+def _pointwise(layer: Any, x: Tensor) -> Tensor:
+    """A `Conv1d` of kernel 1 over the pixels of `[B, C, H, W]`, which needs no other layout where
+    the layer, or its adapter (`lora_layers`), says what its weight amounts to."""
+    folded = getattr(layer, "folded", None)
+    if folded is None and not isinstance(layer, nn.Conv1d):
+        return layer(x.flatten(2)).view(x.shape[0], -1, *x.shape[2:])
+    weight = layer.weight if folded is None else folded()
+    return F.conv2d(x, weight[..., None], layer.bias)
 
 
 class Stage(nn.Sequential):

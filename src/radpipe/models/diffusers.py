@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from radpipe.errors import UserError
 from radpipe.models.adm import AdmUNet
 from radpipe.models.adm_config import AdmConfig
-from radpipe.models.checkpoints import filled
+from radpipe.models.checkpoints import filled, read_safetensors
 
 LAYOUT = "diffusers-adm"  # as `architecture` of an asset
 LAYERS = {
@@ -61,8 +61,7 @@ def read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise UserError("there is no such file of weights", str(path), "fetch it first")
     try:
-        with safe_open(path, framework="pt") as opened:
-            return {name: opened.get_tensor(name).float() for name in opened.keys()}  # noqa: SIM118
+        return {name: tensor.float() for name, tensor in read_safetensors(path)[0].items()}
     except SafetensorError as error:
         with path.open("rb") as file:
             start = file.read(2)

@@ -16,16 +16,14 @@ import json
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from radpipe.errors import UserError
-from radpipe.models.checkpoints import refuse_nan
+from radpipe.models.checkpoints import read_safetensors, refuse_nan, write_safetensors
 from radpipe.models.ffc import FourierConvNorm, FourierResidualBlock
 
 
@@ -127,13 +125,11 @@ class PatchDiscriminator(nn.Module):
 
     def __init__(self, width: int = 64, layers: int = 4) -> None:
         super().__init__()
-        widths = [min(512, width * 2**i) for i in range(layers + 1)]
-        stages: list[nn.Module] = [self._stage(3, widths[0], stride=2, norm=False)]
-        for i in range(1, layers + 1):
-            stages.append(
-                self._stage(widths[i - 1], widths[i], stride=2 if i < layers else 1, norm=True)
-            )
-        self.stages = nn.ModuleList(stages)
+        widths = [3, *(min(512, width * 2**i) for i in range(layers + 1))]
+        self.stages = nn.ModuleList(
+            self._stage(a, b, stride=2 if i < layers else 1, norm=i > 0)
+            for i, (a, b) in enumerate(pairwise(widths))
+        )
         self.logits = nn.Conv2d(widths[-1], 1, 4, padding=2)
 
     @staticmethod
@@ -175,19 +171,16 @@ class TorchScriptLama(nn.Module):
 
 def save_generator(path: Path, generator: LamaGenerator, extra: dict[str, str]) -> None:
     """Weights as safetensors, with the architecture and `extra` (such as training steps) in the
-    file's header: under one key, since several come in an order of chance.
+    file's header.
     """
     architecture = {"kind": "lama", **asdict(generator.config), "extra": extra}
     header = {"architecture": json.dumps(architecture, sort_keys=True)}
-    tensors = {name: value.contiguous().cpu() for name, value in generator.state_dict().items()}
-    save_file(tensors, path, metadata=header)
+    write_safetensors(path, generator.state_dict(), header)
 
 
 def _load_safetensors(path: Path) -> LamaGenerator:
     try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            tensors: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors, header = read_safetensors(path)
         sizes = json.loads(header["architecture"])
         kind, _ = sizes.pop("kind", None), sizes.pop("extra", None)
         if kind != "lama":

@@ -25,10 +25,10 @@ import torch
 from torch import nn
 
 from radpipe.errors import UserError
-from radpipe.files import atomic, write_json
+from radpipe.files import write_json
 from radpipe.models.adm import AdmUNet
 from radpipe.models.adm_config import AdmConfig
-from radpipe.models.checkpoints import new_unet, refuse_nan
+from radpipe.models.checkpoints import new_unet, refuse_nan, write_safetensors
 from radpipe.torchvision_compat import ensure_torchvision
 
 if TYPE_CHECKING:
@@ -65,9 +65,6 @@ class ParameterReport:
             f"{self.base:,} parameters in the network; trained: {self.lora:,} in LoRA, "
             f"{self.time:,} in time layers, {self.other:,} elsewhere ({self.share:.1%})"
         )
-
-
-AUTHORS_FFHQ = ParameterReport(base=93_563_910, lora=3_734_032, time=9_915_648, other=0)
 
 
 def rad_network(
@@ -150,9 +147,7 @@ def parameter_report(model: nn.Module) -> ParameterReport:
 def save_adapter(model: PeftModel, folder: Path) -> None:
     """Write a PEFT directory; equal adapters give equal bytes, and no path is recorded."""
     from peft import get_peft_model_state_dict
-    from safetensors.torch import save_file
 
-    weights = get_peft_model_state_dict(model)
     config = copy.copy(model.peft_config["default"])
     config.inference_mode = True
     entries = {k: sorted(v) if isinstance(v, set) else v for k, v in config.to_dict().items()}
@@ -160,9 +155,7 @@ def save_adapter(model: PeftModel, folder: Path) -> None:
         "base_model_class": AdmUNet.__name__,
         "parent_library": AdmUNet.__module__,
     }
-    tensors = {name: tensor.detach().contiguous() for name, tensor in weights.items()}
-    with atomic(folder / WEIGHTS) as temporary:
-        save_file(tensors, temporary, {"format": "pt"})
+    write_safetensors(folder / WEIGHTS, get_peft_model_state_dict(model), {"format": "pt"})
     write_json(folder / CONFIG, entries)
 
 

@@ -21,7 +21,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -101,19 +100,6 @@ def sinusoidal(time: Tensor, channels: int) -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
 
-class Embedding(Protocol):
-    """SiLU(time embedding) of one forward pass, ready for every block."""
-
-    def modulation(self, projection: nn.Module, size: Size) -> Modulation:
-        """(scale, shift) = projection of the embedding.
-
-        Args:
-            projection: linear map to 2 C channels, on the last axis.
-            size: of the features, (H, W).
-        """
-        ...
-
-
 @dataclass(frozen=True)
 class VectorEmbedding:
     """K vectors per image.
@@ -134,6 +120,12 @@ class VectorEmbedding:
     weights: Mapping[Size, Tensor] | None
 
     def modulation(self, projection: nn.Module, size: Size) -> Modulation:
+        """(scale, shift) = projection of the embedding.
+
+        Args:
+            projection: linear map to 2 C channels, on the last axis.
+            size: of the features, (H, W).
+        """
         projected = torch.cat([projection(part) for part in self.active])[self.index]
         weights = None if self.weights is None else self.weights[size]
         scale, shift = projected.chunk(2, dim=-1)
@@ -147,8 +139,12 @@ class DenseEmbedding:
     active: Mapping[Size, Tensor]
 
     def modulation(self, projection: nn.Module, size: Size) -> Modulation:
+        """See `VectorEmbedding.modulation`."""
         projected = projection(self.active[size]).permute(0, 3, 1, 2)
         return Modulation(*projected.chunk(2, dim=1))
+
+
+Embedding = VectorEmbedding | DenseEmbedding  # SiLU(time embedding), ready for every block
 
 
 def embed(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from radpipe.settings import Resources
 
 NETWORKS = ("base", "rad", "lama")  # the stages that make them
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors")  # RAD's PEFT directory
 
 
 def build(job: Job, method: str, precision: str) -> Inpainter:
@@ -76,7 +77,8 @@ def network(
     base = folders["base"].file("model.safetensors")
     if requires == "rad":
         mode = folders["rad"].made.facts["embedding"]
-        unet = adapted(base, _adapter(folders["rad"]))
+        files = [folders["rad"].file(f"adapter/{name}") for name in ADAPTER]
+        unet = adapted(base, files[0].parent)
     else:
         unet = models.checkpoints.load_unet(base)
     models.native.keep_freed_memory()
@@ -90,10 +92,3 @@ def adapted(base: Path, adapter: Path) -> nn.Module:
     if config.get("whole_network"):
         return models.checkpoints.load_unet(adapter / models.lora.WEIGHTS)
     return models.lora.load_adapter(models.checkpoints.load_unet(base), adapter)
-
-
-def _adapter(folder: Folder) -> Path:
-    """The PEFT directory, its files checked."""
-    for name in ("adapter/adapter_config.json", "adapter/adapter_model.safetensors"):
-        path = folder.file(name)
-    return path.parent

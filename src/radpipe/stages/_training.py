@@ -1,12 +1,13 @@
-"""What the training stages share: images, one run of the trainer."""
+"""What the training stages share: what they see and stand on, images, one run of the trainer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from radpipe import training
+from radpipe.dag import Target
 from radpipe.devices import resolve_device
 from radpipe.files import atomic
 from radpipe.imagestore import ImageStore
@@ -15,10 +16,28 @@ from radpipe.lazy import torch
 from radpipe.settings import Optimisation
 
 if TYPE_CHECKING:
+    from radpipe.pipeline import Pipeline
     from radpipe.training.loop import Objective
     from radpipe.training.samples import Draw
 
 IN_MEMORY = 1 << 30  # bytes of pixels up to which a split is decoded once and kept
+
+
+def source_and_settings(pipeline: Pipeline, target: Target) -> dict[str, Any]:
+    """Derived settings: where the network comes from, and the settings of its training, of which
+    published weights see nothing."""
+    view, name = pipeline.view(target), target.stage.name
+    own = getattr(view.training, name).model_dump(mode="json")
+    return {
+        "source": view.source(name, target["dataset"]),
+        f"training.{name}": own if pipeline.trained_here(target) else None,
+    }
+
+
+def images_if_trained(pipeline: Pipeline, target: Target) -> list[Target]:
+    """Upstream: the data set's images, which published weights do not need."""
+    images = pipeline.target("data", dataset=target["dataset"])
+    return [images] if pipeline.trained_here(target) else []
 
 
 class StoredImages:

@@ -10,10 +10,9 @@ from radpipe.dag import Stage
 from radpipe.diffusion.noise import image_seed
 from radpipe.files import write_text
 from radpipe.job import Job
-from radpipe.lazy import torch
 from radpipe.manifest import asset as listed
 from radpipe.settings import TRAIN, BaseTraining, Model
-from radpipe.stages._training import train
+from radpipe.stages._training import images_if_trained, source_and_settings, train
 
 if TYPE_CHECKING:
     from radpipe.models.adm_config import AdmConfig
@@ -24,18 +23,8 @@ STAGE = Stage(
     files=("model.safetensors",),
     extras=("loss.csv",),
     keys=("seed", "datasets.{dataset}.size", "datasets.{dataset}.model"),
-    # public weights see nothing of the training's settings
-    values=lambda pipeline, target: {
-        "source": pipeline.view(target).source("base", target["dataset"]),
-        "training.base": pipeline.view(target).training.base.model_dump(mode="json")
-        if pipeline.trained_here(target)
-        else None,
-    },
-    upstream=lambda pipeline, target: (
-        [pipeline.target("data", dataset=target["dataset"])]
-        if pipeline.trained_here(target)
-        else []
-    ),
+    values=source_and_settings,
+    upstream=images_if_trained,
 )
 
 
@@ -55,9 +44,7 @@ def architecture(job: Job) -> AdmConfig:
 def _train(job: Job) -> None:
     settings = job.section("training.base", BaseTraining)
     seed = image_seed(job.settings["seed"], "base", job.wildcards["dataset"])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        unet = models.adm.AdmUNet(architecture(job))
+    unet = models.checkpoints.new_unet(architecture(job), seed)
     use = job.resources
     models.adm.ready(unet, kernels=use.kernels, compiled=use.compile)
     objective, draw = training.diffusion.of_base(unet, settings)

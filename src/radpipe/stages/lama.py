@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from radpipe.files import atomic, write_text
 from radpipe.job import Job
 from radpipe.lazy import torch
 from radpipe.settings import TRAIN, LamaTraining
-from radpipe.stages._training import train
+from radpipe.stages._training import images_if_trained, source_and_settings, train
 
 if TYPE_CHECKING:
     from radpipe.pipeline import Pipeline
@@ -24,13 +25,10 @@ WEIGHTS = "generator.weights"
 
 
 def _values(pipeline: Pipeline, target: Target) -> dict[str, Any]:
-    """Public weights see nothing of the training's settings."""
-    source = pipeline.view(target).source("lama", target["dataset"])
-    if source != TRAIN:
-        return {"source": source, "training.lama": None, "limit": None}
-    settings = pipeline.view(target)
-    own, limit = settings.training.lama, settings.masks.limit(settings.training.lama.masks)
-    return {"source": source, "training.lama": own.model_dump(mode="json"), "limit": limit}
+    """Also the limit of its masks."""
+    view = pipeline.view(target)
+    limit = view.masks.limit(view.training.lama.masks) if pipeline.trained_here(target) else None
+    return source_and_settings(pipeline, target) | {"limit": limit}
 
 
 STAGE = Stage(
@@ -41,11 +39,7 @@ STAGE = Stage(
     keys=("seed", "datasets.{dataset}.size"),
     values=_values,
     plugins=lambda pipeline, target: [f"masks.{pipeline.view(target).training.lama.masks}"],
-    upstream=lambda pipeline, target: (
-        [pipeline.target("data", dataset=target["dataset"])]
-        if pipeline.trained_here(target)
-        else []
-    ),
+    upstream=images_if_trained,
 )
 
 
@@ -68,8 +62,8 @@ def _train(job: Job, settings: LamaTraining) -> None:
         )
     for network in (generator, discriminator):
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    names = ("l1", "adversarial", "r1", "feature_matching", "perceptual")
-    weights = training.lama_losses.LamaLossWeights(**{n: getattr(settings, n) for n in names})
+    kind = training.lama_losses.LamaLossWeights
+    weights = kind(**{field.name: getattr(settings, field.name) for field in fields(kind)})
     features = None
     if settings.perceptual > 0:
         features = models.backbones.alexnet_features(
@@ -79,8 +73,8 @@ def _train(job: Job, settings: LamaTraining) -> None:
     objective = training.lama.LamaObjective(generator, discriminator, features, weights, rate)
     draw = training.lama.DrawHole(partial(masks.draw, settings.masks, limit=job.settings["limit"]))
     if train(job, objective, settings, seed, draw, f"LaMa on {job.wildcards['dataset']}"):
-        with atomic(job.out / WEIGHTS) as temporary:
-            models.lama.save_generator(temporary, generator, {"images": str(settings.images)})
+        images = {"images": str(settings.images)}
+        models.lama.save_generator(job.out / WEIGHTS, generator, images)
         parameters = sum(p.numel() for p in generator.parameters())
         source = f"trained here on {settings.images} images of {job.wildcards['dataset']}"
         job.finish(WEIGHTS, parameters=parameters, images=settings.images, weights=source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from radpipe.lazy import torch
 from radpipe.masks.bank import Bank
 from radpipe.method import DEFAULT
 from radpipe.settings import TRAIN, RadTraining
-from radpipe.stages._training import train
+from radpipe.stages._training import source_and_settings, train
 from radpipe.stages.base import architecture
 
 if TYPE_CHECKING:
@@ -51,20 +51,13 @@ def _upstream(pipeline: Pipeline, target: Target) -> list[Target]:
     ]
 
 
-def _values(pipeline: Pipeline, target: Target) -> dict[str, Any]:
-    """A published network sees nothing of the training's settings."""
-    source = pipeline.view(target).source("rad", target["dataset"])
-    own = pipeline.view(target).training.rad.model_dump(mode="json")
-    return {"source": source, "training.rad": own if source == TRAIN else None}
-
-
 STAGE = Stage(
     name="rad",
     folder="results/checkpoints/{dataset}/rad/{variant}",
     files=(WEIGHTS, CONFIG),
     extras=("loss.csv",),
     keys=("seed", "datasets.{dataset}.size", "datasets.{dataset}.model"),
-    values=_values,
+    values=source_and_settings,
     upstream=_upstream,
     bulk=lambda pipeline, target: [] if target["variant"] == DEFAULT else [WEIGHTS],
 )

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
 from radpipe.dag import Stage, Target
 from radpipe.devices import resolve_device
@@ -94,8 +93,7 @@ def _inputs(job: Job) -> tuple[ImageStore, ImageStore]:
 
 
 def _inpainter(job: Job) -> Inpainter:
-    precision = job.settings["sampling"]["precision"]
-    return build(job, job.method.name, precision)
+    return build(job, job.method.name, job.settings["sampling"]["precision"])
 
 
 def seed_of(job: Job, image: str) -> int:
@@ -120,7 +118,7 @@ def _inpaint(
     with bar(len(ids) * each, what, unit, start=done * each) as progress:
         for start in range(0, len(todo), batch):
             part = todo[start : start + batch]
-            on_step = partial(_move, progress, len(part))
+            on_step = partial(progress.update, len(part))
             images = np.stack([truths.read(i) for i in part])
             masks = np.stack([holes.read(i) for i in part])
             seeds = [seed_of(job, i) for i in part]
@@ -134,10 +132,6 @@ def _inpaint(
             progress.update(done * each - progress.n)
             if each > 1:
                 progress.set_postfix_str(f"{done}/{len(ids)} images", refresh=False)
-
-
-def _move(progress: tqdm, count: int) -> None:
-    progress.update(count)
 
 
 def _finished(folder: Path, name: str) -> bool:

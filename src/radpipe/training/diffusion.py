@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -58,14 +59,8 @@ class DrawNoisy:
     def __call__(self, rng: np.random.Generator, image: Tensor) -> Sample:
         """image `[3, H, W]` in [-1, 1] -> x0, eps `[3, H, W]`, hole `[1, H, W]`, level `[]`."""
         first = rng.random() < self.phase1
-        low, high = (
-            (0, self.schedule.steps)
-            if first
-            else (
-                self.schedule.steps,
-                self.schedule.total_steps,
-            )
-        )
+        ends = (0, self.schedule.steps, self.schedule.total_steps)
+        low, high = ends[:2] if first else ends[1:]
         level = int(rng.integers(low, high)) + 1
         eps = torch.from_numpy(rng.standard_normal(tuple(image.shape), dtype=np.float32))
         return {
@@ -99,10 +94,7 @@ def of_rad(
 ) -> tuple[DiffusionObjective, DrawNoisy]:
     """What fine-tuning to RAD minimises, and on what."""
     schedule = TwoPhaseSchedule()
-
-    def time(schedule: TwoPhaseSchedule, alpha_bar: Tensor, hole: Tensor) -> Tensor | TimeMap:
-        return time_input(settings.embedding, schedule, alpha_bar, hole)
-
+    time = partial(time_input, settings.embedding)
     return (
         DiffusionObjective(network, schedule, settings.vlb_weight, settings.region, time),
         DrawNoisy(schedule, settings.phase1, bank),

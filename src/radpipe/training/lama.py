@@ -14,7 +14,6 @@ from radpipe.models.lama import LamaGenerator, PatchDiscriminator
 from radpipe.training.lama_losses import (
     Features,
     LamaLossWeights,
-    Loss,
     discriminator_loss,
     generator_loss,
 )
@@ -62,20 +61,15 @@ class LamaObjective:
         self.features, self.weights = features, weights
 
     def loss(self, player: str, networks: dict[str, Any], batch: Sample) -> dict[str, Tensor]:
-        """The total and the unweighted terms of one player."""
+        """See `lama_losses`."""
         image, hole = batch["image"], batch["hole"]
         known = image.masked_fill(hole, 0.0)
         if player == "generator":
             opponent = self.players["discriminator"].requires_grad_(False)
             output = networks["generator"](known, hole)
-            found = generator_loss(output, image, hole, opponent, self.features, self.weights)
+            losses = generator_loss(output, image, hole, opponent, self.features, self.weights)
             opponent.requires_grad_(True)
-        else:
-            with torch.no_grad():
-                output = self.players["generator"](known, hole)
-            found = discriminator_loss(output, image, hole, networks["discriminator"], self.weights)
-        return _tensors(found)
-
-
-def _tensors(found: Loss) -> dict[str, Tensor]:
-    return {"loss": found.total} | {k: torch.tensor(v) for k, v in found.parts.items()}
+            return losses
+        with torch.no_grad():
+            output = self.players["generator"](known, hole)
+        return discriminator_loss(output, image, hole, networks["discriminator"], self.weights)

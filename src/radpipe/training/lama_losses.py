@@ -44,14 +44,9 @@ class LamaLossWeights:
     perceptual: float = 30.0
 
 
-@dataclass(frozen=True)
-class Loss:
-    """`total` is the scalar to differentiate, `parts` the unweighted terms, detached, for the
-    log.
-    """
-
-    total: Tensor
-    parts: dict[str, float]
+def _summed(total: Tensor, terms: dict[str, Tensor]) -> dict[str, Tensor]:
+    """`loss` is the scalar to differentiate, the others are the unweighted terms, for the log."""
+    return {"loss": total} | {name: term.detach() for name, term in terms.items()}
 
 
 def masked_l1(output: Tensor, target: Tensor, hole: Tensor) -> Tensor:
@@ -80,9 +75,9 @@ def generator_loss(
     discriminator: Discriminator,
     features: Features | None,
     weights: LamaLossWeights,
-) -> Loss:
+) -> dict[str, Tensor]:
     """What the generator minimises, for its whole output image (known pixels not pasted, as in
-    LaMa).
+    LaMa): `loss`, and its unweighted terms.
 
     `features=None` is allowed only with weights.perceptual = 0. Gradients reach the discriminator's
     parameters too: clear or freeze them before its own step.
@@ -100,7 +95,7 @@ def generator_loss(
     if features is not None and weights.perceptual > 0:
         terms["perceptual"] = perceptual(features, output, target)
     total = torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
-    return Loss(total, {name: float(term.detach()) for name, term in terms.items()})
+    return _summed(total, terms)
 
 
 def discriminator_loss(
@@ -109,8 +104,8 @@ def discriminator_loss(
     hole: Tensor,
     discriminator: Discriminator,
     weights: LamaLossWeights,
-) -> Loss:
-    """What the discriminator minimises.
+) -> dict[str, Tensor]:
+    """What the discriminator minimises: `loss`, and its unweighted terms.
 
     Only patches that show the hole count as fake: the known part of the output is called real
     (paper, section 2.2.2). A patch's target is the share of hole in it, found by resizing the mask
@@ -128,4 +123,4 @@ def discriminator_loss(
         (gradient,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
         terms["r1"] = gradient.square().sum(dim=(1, 2, 3)).mean()
         total = total + weights.r1 * terms["r1"]
-    return Loss(total, {name: float(term.detach()) for name, term in terms.items()})
+    return _summed(total, terms)

@@ -14,7 +14,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -176,16 +176,11 @@ class Trainer:
 
     def _backward(self, name: str, part: Sample, index: int) -> dict[str, Tensor]:
         """Loss and gradients of one micro-batch; processes exchange gradients at the last."""
-        network = self.networks[name]
-        if index == self.settings.accumulate - 1 or not hasattr(network, "no_sync"):
-            return self._losses(name, part, index)
-        with network.no_sync():
-            return self._losses(name, part, index)
-
-    def _losses(self, name: str, part: Sample, index: int) -> dict[str, Tensor]:
-        with self.accelerator.autocast(), self._masks(index):
-            losses = self.objective.loss(name, self.networks, part)
-        self.accelerator.backward(losses["loss"] / self.settings.accumulate)
+        last = index == self.settings.accumulate - 1
+        with nullcontext() if last else self.accelerator.no_sync(self.networks[name]):
+            with self.accelerator.autocast(), self._masks(index):
+                losses = self.objective.loss(name, self.networks, part)
+            self.accelerator.backward(losses["loss"] / self.settings.accumulate)
         return losses
 
     @contextmanager
@@ -258,14 +253,9 @@ class Trainer:
         self.state = State(state["step"], state["curve"])
         for name, network in self.objective.players.items():
             saved = state["players"][name]
-            with torch.no_grad():
-                for key, parameter in trained(network).items():
-                    parameter.copy_(saved["weights"][key])
-                for key, buffer in network.named_buffers():
-                    buffer.copy_(saved["buffers"][key])
-            self.averages[name].values = {
-                k: saved["average"][k].clone() for k in self.averages[name].values
-            }
+            # what is frozen is not saved; buffers hold some that no state dict has
+            network.load_state_dict(saved["weights"] | saved["buffers"], strict=False)
+            self.averages[name].values = saved["average"]
             self.optimisers[name].load_state_dict(saved["optimiser"])
 
 

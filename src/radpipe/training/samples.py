@@ -43,26 +43,21 @@ class NumberedSamples(Dataset[Sample]):
 
     def __init__(self, images: Images, seed: int, flip: bool, draw: Draw) -> None:
         self.images, self.seed, self.flip, self.draw = images, seed, flip, draw
-        self._order = lru_cache(maxsize=2)(self._permutation)
-
-    def __getstate__(self) -> dict[str, object]:
-        return {k: v for k, v in self.__dict__.items() if k != "_order"}
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        self.__dict__.update(state)
-        self._order = lru_cache(maxsize=2)(self._permutation)
-
-    def _permutation(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.images))
 
     def __getitem__(self, number: int) -> Sample:
         epoch, position = divmod(number, len(self.images))
-        pixels = self.images[int(self._order(epoch)[position])]
+        pixels = self.images[int(epoch_order(self.seed, epoch, len(self.images))[position])]
         rng = np.random.default_rng([self.seed, 1, number])
         if self.flip and rng.random() < 0.5:
             pixels = pixels[:, ::-1]
         image = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
         return self.draw(rng, image.float() / 127.5 - 1)
+
+
+@lru_cache(maxsize=2)
+def epoch_order(seed: int, epoch: int, images: int) -> np.ndarray:
+    """The order in which an epoch visits the images."""
+    return np.random.default_rng([seed, 0, epoch]).permutation(images)
 
 
 def batches(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radpipe.evaluation.features import declared
+from radpipe.evaluation.features import distances
 from radpipe.evaluation.metric import rounded
 from radpipe.evaluation.reference import Reference
 from radpipe.lazy import scipy
@@ -87,17 +87,10 @@ def to_truth(features: np.ndarray, truths: Reference, blocks: Sequence[np.ndarra
 
 
 METRICS = tuple(
-    metric
-    for name, display, network in (
-        ("fd_alexnet", "FD-AlexNet", "alexnet"),
-        ("fd_vgg16", "FD-VGG16", "vgg16"),
-        ("fid", "FID", "inception"),
-    )
-    for metric in declared(
-        name,
-        display,
-        network,
-        "Fréchet distance" if name == "fid" else "Fréchet distance, not FID,",
+    distances(
+        "fd",
+        "Fréchet distance, not FID,",
+        ("fid", "FID", "Fréchet distance"),
         (to_reference, to_truth),
         details={
             "covariance": "divided by n - 1",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from radpipe.evaluation.features import declared
+from radpipe.evaluation.features import distances
 from radpipe.evaluation.metric import rounded
 from radpipe.evaluation.reference import Reference
 
@@ -72,17 +72,10 @@ def to_truth(features: np.ndarray, truths: Reference, blocks: Sequence[np.ndarra
 
 
 METRICS = tuple(
-    metric
-    for name, display, network in (
-        ("kid_alexnet", "KID-AlexNet", "alexnet"),
-        ("kid_vgg16", "KID-VGG16", "vgg16"),
-        ("kid_inception", "KID", "inception"),
-    )
-    for metric in declared(
-        name,
-        display,
-        network,
-        "unbiased squared MMD, cubic kernel," + ("" if display == "KID" else " not KID,"),
+    distances(
+        "kid",
+        "unbiased squared MMD, cubic kernel, not KID,",
+        ("kid_inception", "KID", "unbiased squared MMD, cubic kernel,"),
         (to_reference, to_truth),
         details={
             "kernel": "(x.y / d + 1)^3",

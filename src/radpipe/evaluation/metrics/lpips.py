@@ -5,22 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from radpipe.evaluation.features import exact, to_float
 from radpipe.evaluation.metric import PerImage, Score, Setup
-from radpipe.lazy import torch
+from radpipe.lazy import Tensor, torch
 from radpipe.models.backbone_weights import BACKBONES, backbone_state
 from radpipe.models.backbones import ASSET, SMALLEST
 from radpipe.torchvision_compat import ensure_torchvision
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
-
-def lpips_network(archive: Path) -> nn.Module:
+def lpips_network(archive: Path) -> torch.nn.Module:
     """The package's network and heads with the AlexNet of the archive; nothing is downloaded."""
     ensure_torchvision()
     import lpips
@@ -28,7 +24,9 @@ def lpips_network(archive: Path) -> nn.Module:
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         # the package builds a random AlexNet with arguments that torchvision calls deprecated
         warnings.simplefilter("ignore", UserWarning)
-        model: nn.Module = lpips.LPIPS(net="alex", version="0.1", pnet_rand=True, verbose=False)
+        model: torch.nn.Module = lpips.LPIPS(
+            net="alex", version="0.1", pnet_rand=True, verbose=False
+        )
     state = backbone_state(archive, "alexnet")
     # `slice2.3.weight` of the package is `3.weight` of torchvision's AlexNet
     slices = model.get_submodule("net")

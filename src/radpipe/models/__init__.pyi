@@ -1,0 +1,10 @@
+from . import adm as adm
+from . import authors as authors
+from . import backbones as backbones
+from . import checkpoints as checkpoints
+from . import denoiser as denoiser
+from . import diffusers as diffusers
+from . import judge as judge
+from . import lama as lama
+from . import lora as lora
+from . import native as native
