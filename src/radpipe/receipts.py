@@ -68,8 +68,7 @@ class Receipt:
     @property
     def settings(self) -> Mapping[str, Any]:
         """The settings that the job saw, by dotted key."""
-        found: Mapping[str, Any] = self.slice["settings"]
-        return found
+        return self.slice["settings"]
 
     @cached_property
     def digest(self) -> str:
@@ -94,10 +93,22 @@ def _shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Folder:
-    """The results of one target: where they lie and the receipt that vouches for them."""
+    """The results of one target.
+
+    Attributes:
+        path: where they lie.
+        receipt: that vouches for them.
+        wildcards: of the target.
+    """
 
     path: Path
     receipt: Path
+    wildcards: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def method(self) -> Method:
+        """The method of a cell."""
+        return Method.parse(self.wildcards["method"])
 
     @cached_property
     def made(self) -> Receipt:
@@ -137,23 +148,3 @@ class Folder:
                 "delete it, then type: dvc checkout, or: snakemake --cores all",
             )
         return path
-
-
-@dataclass(frozen=True)
-class Upstream(Folder):
-    """The results of a target that a job stands on.
-
-    Attributes:
-        stage: that made them.
-        wildcards: of the target.
-        slice: digest of the slice that they must be of.
-    """
-
-    stage: str
-    wildcards: Mapping[str, str]
-    slice: str
-
-    @property
-    def method(self) -> Method:
-        """The method of a cell."""
-        return Method.parse(self.wildcards["method"])

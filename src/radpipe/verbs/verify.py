@@ -88,7 +88,7 @@ def verify(pipeline: Pipeline, root: Path, share: int = SHARE) -> Verified:
 def _jobs(pipeline: Pipeline, root: Path) -> Iterator[tuple[Target, Job, list[Job]]]:
     """(cell, the job that scored it, the jobs that sampled it) of the main table."""
     for cell in pipeline.cells:
-        sampled = [t for t in pipeline.upstream(cell) if t.stage.name == "sample"]
+        sampled = pipeline.samples(cell)
         for target in (cell, *sampled):
             if not pipeline.current(target, root):
                 raise UserError(
