@@ -62,7 +62,7 @@ class Verified:
         return "\n".join(lines)
 
 
-def remake(pipeline: Pipeline, root: Path, cores: str = "all") -> Verified:
+def remake(pipeline: Pipeline, root: Path, cores: str) -> Verified:
     """Sample and score every cell of the main table again, and compare.
 
     A killed run goes on where it was. After a whole one its folder is removed, unless something
