@@ -24,6 +24,9 @@ CARRIERS = frozenset(f"{PACKAGE}.{name}" for name in (
     "lazy", "method", "packages", "pipeline", "plugins", "progress", "receipts", "section",
     "settings", "shards",
 ))  # fmt: skip
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+# parts of a tree that change no result
+SILENT = frozenset({"type_comment", "kind", "ctx", "annotation", "returns"})
 # calls whose words are for people: their text is no part of the meaning
 SPEAKERS = frozenset({"UserError", "Unreachable", "unknown", "bar", "Field"})
 LOGS = frozenset({"log", "logging", "warnings"})  # the objects whose methods speak
@@ -170,7 +173,7 @@ def _imported(node: ast.AST, package: str) -> list[tuple[str, tuple[str, str]]]:
 
 def _defined(statement: ast.stmt) -> list[str]:
     """Names that a top-level statement defines."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+    if isinstance(statement, DEFINITIONS):
         return [statement.name]
     targets: list[ast.expr] = []
     if isinstance(statement, ast.Assign):
@@ -199,10 +202,6 @@ def _dotted(node: ast.AST) -> str:
     return ""
 
 
-# parts of a tree that change no result
-SILENT = frozenset({"type_comment", "kind", "ctx", "annotation", "returns"})
-
-
 def _plain(node: object) -> object:
     """A syntax tree as nested tuples, without docstrings, imports, annotations and messages."""
     if isinstance(node, list):
@@ -215,8 +214,7 @@ def _plain(node: object) -> object:
         given = [*node.args, *(k.value for k in node.keywords if k.arg not in SHOWN)]
         return ("said", [_plain(value) for value in given if not _words(value)])
     fields = dict(ast.iter_fields(node))
-    documented = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    if documented and ast.get_docstring(node, clean=False) is not None:
+    if isinstance(node, DEFINITIONS) and ast.get_docstring(node, clean=False) is not None:
         fields["body"] = node.body[1:]
     shown = {n: v for n, v in fields.items() if v not in (None, []) and n not in SILENT}
     return (type(node).__name__, *((name, _plain(value)) for name, value in shown.items()))

@@ -6,8 +6,10 @@ import csv
 import math
 from pathlib import Path
 
+Rows = list[dict[str, str]]
 
-def read(path: Path) -> list[dict[str, str]]:
+
+def read(path: Path) -> Rows:
     """The rows of a CSV file."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))

@@ -20,23 +20,19 @@ from radpipe.report.show import DISTANCES
 from radpipe.report.table import number
 from radpipe.verbs.picture import picture
 
-BLOCK = r"<!-- {name} -->\n.*?<!-- end -->"
-
 
 def write(pipeline: Pipeline, root: Path) -> list[str]:
     """Bring README.md up to date; the blocks that changed."""
     path = root / "README.md"
-    before = text = path.read_text(encoding="utf-8")
-    changed = []
+    text, changed = path.read_text(encoding="utf-8"), []
     for name, content in blocks(pipeline, root).items():
-        pattern = re.compile(BLOCK.format(name=name), re.DOTALL)
-        if not pattern.search(text):
+        found = re.search(rf"(?<=<!-- {name} -->\n).*?(?=<!-- end -->)", text, re.DOTALL)
+        if not found:
             raise UserError(f"README.md has no place for `{name}`", str(path), "add its marks")
-        block = f"<!-- {name} -->\n{content}\n<!-- end -->"
-        fresh = pattern.sub(lambda _, block=block: block, text)  # type: ignore[misc]
-        changed += [name] if fresh != text else []
-        text = fresh
-    if text != before:
+        if found[0] != f"{content}\n":
+            text = f"{text[: found.start()]}{content}\n{text[found.end() :]}"
+            changed.append(name)
+    if changed:
         path.write_text(text, encoding="utf-8", newline="\n")
     return changed
 

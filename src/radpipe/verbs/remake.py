@@ -18,7 +18,7 @@ from pathlib import Path
 from radpipe.dag import Target
 from radpipe.errors import UserError
 from radpipe.pipeline import Pipeline
-from radpipe.verbs._tables import is_number, read
+from radpipe.verbs._tables import Rows, is_number, read
 
 log = logging.getLogger(__name__)
 
@@ -109,17 +109,16 @@ def _clear(folder: Path) -> None:
 def compare(pipeline: Pipeline, root: Path, other: Path, with_claims: bool) -> Verified:
     """Tables and images of `root` against those made again in `other`."""
     found = Verified(all_cells=len(pipeline.cells))
-    _compare_values(*(read(folder / _csv(TABLE)) for folder in (root, other)), found)
+    _compare_values(read(root / _csv(TABLE)), read(other / _csv(TABLE)), found)
     for cell in pipeline.cells:
         pairs = [(t.under(root).made, t.under(other).made) for t in pipeline.samples(cell)]
         found.cells += all(ours.files == again.files for ours, again in pairs)
     if with_claims:
-        _compare_claims(*(read(folder / _csv(CLAIMS)) for folder in (root, other)), found)
+        _compare_claims(read(root / _csv(CLAIMS)), read(other / _csv(CLAIMS)), found)
     return found
 
 
-def _compare_values(ours: list[dict[str, str]], again: list[dict[str, str]],
-                    found: Verified) -> None:  # fmt: skip
+def _compare_values(ours: Rows, again: Rows, found: Verified) -> None:
     """Each value of the table here against its interval; one without an interval must agree."""
     values = {tuple(row[k] for k in CELL): row["value"] for row in again}
     for row in ours:
@@ -144,8 +143,7 @@ def _place(row: dict[str, str], again: str) -> str:
     return INSIDE if float(row["low"]) <= float(again) <= float(row["high"]) else OUTSIDE
 
 
-def _compare_claims(ours: list[dict[str, str]], again: list[dict[str, str]],
-                    found: Verified) -> None:  # fmt: skip
+def _compare_claims(ours: Rows, again: Rows, found: Verified) -> None:
     verdicts = {(row["dataset"], row["claim"]): row["verdict"] for row in again}
     found.claims = len(ours)
     for row in ours:
