@@ -76,12 +76,12 @@ def _changed(
 
 def _damaged(pipeline: Pipeline, target: Target, found: Receipt, root: Path) -> str:
     """Which fault the files that a receipt names have; empty if none."""
-    absent = set(target.outputs) - set(pipeline.kept(target))
+    folder, absent = target.under(root), set(target.outputs) - set(pipeline.kept(target))
     try:
         for name in found.files:
             path = f"{target.folder}/{name}"
             if path not in absent or (root / path).is_file():
-                target.under(root).file(name)
+                folder.file(name)
     except UserError as error:
         return error.what
     return ""

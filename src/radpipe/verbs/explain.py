@@ -124,8 +124,9 @@ def held(pipeline: Pipeline, root: Path, target: Target) -> Receipt:
             target.receipt,
             f"make it anew: {again}",
         )
+    folder = target.under(root)
     for name in found.files:
-        target.under(root).file(name)
+        folder.file(name)
     return found
 
 
