@@ -14,6 +14,7 @@ import typer
 
 from radpipe import __version__, params
 from radpipe.errors import UserError
+from radpipe.pipeline import Pipeline
 
 app = typer.Typer(
     help="Region-aware diffusion inpainting (RAD) as a workflow.",
@@ -22,6 +23,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+Dataset = Annotated[
+    str | None, typer.Option(help="whose networks; the first of params.yaml if none")
+]
+Project = Annotated[Path, typer.Option(help="folder of params.yaml and results/")]
+
+
+def _here() -> tuple[Pipeline, Path]:
+    """The DAG of the settings in this folder, and the folder."""
+    return Pipeline(params.read()), Path.cwd()
 
 
 def _version(wanted: bool) -> None:
@@ -77,9 +88,7 @@ def inpaint(
         Path | None,
         typer.Option("--out", "-o", help="file to write, its ending the format; a folder's folder"),
     ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="whose networks; the first of params.yaml if none")
-    ] = None,
+    dataset: Dataset = None,
     method: Annotated[str, typer.Option(help="a method of params.yaml")] = "rad",
     seed: Annotated[int, typer.Option(min=0, help="of the noise")] = 0,
     samples: Annotated[int, typer.Option(min=1, help="answers; several: a contact sheet, too")] = 1,
@@ -99,7 +108,7 @@ def inpaint(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="inputs, and results that are there already")
     ] = False,
-    project: Annotated[Path, typer.Option(help="folder of params.yaml and results/")] = Path(),
+    project: Project = Path(),
 ) -> None:
     """Fill the white part of MASK in PICTURE, whatever its size; the rest stays as it is."""
     from radpipe.inpainting.files import Options, command
@@ -112,11 +121,9 @@ def inpaint(
 
 @app.command()
 def page(
-    dataset: Annotated[
-        str | None, typer.Option(help="whose networks; the first of params.yaml if none")
-    ] = None,
+    dataset: Dataset = None,
     port: Annotated[int | None, typer.Option(help="of 127.0.0.1; a free one if none")] = None,
-    project: Annotated[Path, typer.Option(help="folder of params.yaml and results/")] = Path(),
+    project: Project = Path(),
 ) -> None:
     """Serve a page on this machine to paint a hole and watch methods fill it."""
     from radpipe.inpainting.serve import serve
@@ -177,10 +184,9 @@ def explain(
     dataset: Annotated[str | None, typer.Option(help="where the table has several")] = None,
 ) -> None:
     """Print the chain from one number to its images, networks, settings and checksums."""
-    from radpipe.pipeline import Pipeline
     from radpipe.verbs.explain import explain as chain
 
-    typer.echo(chain(Pipeline(params.read()), Path.cwd(), table, method, mask, metric, dataset))
+    typer.echo(chain(*_here(), table, method, mask, metric, dataset))
 
 
 @app.command()
@@ -192,16 +198,10 @@ def verify(
     cores: Annotated[str, typer.Option(help="for Snakemake, with --all")] = "all",
 ) -> None:
     """Make images of the main table again from the networks, and compare."""
-    from radpipe.pipeline import Pipeline
-    from radpipe.verbs import remake
-    from radpipe.verbs import verify as verification
+    from radpipe.verbs.remake import remake
+    from radpipe.verbs.verify import verify as compare
 
-    pipeline, root = Pipeline(params.read()), Path.cwd()
-    found: remake.Verified | verification.Verified
-    if everything:
-        found = remake.remake(pipeline, root, cores)
-    else:
-        found = verification.verify(pipeline, root, share)
+    found = remake(*_here(), cores) if everything else compare(*_here(), share)
     typer.echo(str(found))
     if found.faults:
         raise typer.Exit(1)
@@ -214,12 +214,11 @@ def accept(
     ] = False,
 ) -> None:
     """Keep results made by older code; refuses where a setting changed."""
-    from radpipe.pipeline import Pipeline
     from radpipe.verbs.accept import accept as stamp
 
     if not yes:
         raise UserError("nothing was accepted", do="say that you know: radpipe accept --yes")
-    done = stamp(Pipeline(params.read()), Path.cwd())
+    done = stamp(*_here())
     for path, why in done.refused.items():
         typer.echo(f"refused   {path}: {why}")
     typer.echo("\n".join(f"accepted  {path}" for path in done.stamped))
@@ -249,29 +248,22 @@ def fetch(
 @app.command()
 def pull() -> None:
     """Fetch cached results where there are any; never overwrites work that is only here."""
-    from radpipe.verbs import remote
+    from radpipe.verbs.remote import pull as bring
 
-    remote.pull(Path.cwd())
+    bring(Path.cwd())
 
 
 @app.command()
 def publish() -> None:
     """Put the recorded results into the remote that is part of the repository."""
-    from radpipe.pipeline import Pipeline
-    from radpipe.verbs import remote
+    from radpipe.verbs.remote import publish as put
 
-    done = remote.publish(Pipeline(params.read()), Path.cwd())
-    typer.echo(
-        f"{remote.REMOTE}: {done.objects} files, {done.size / 1e6:.1f} MB "
-        f"({done.added} added, {done.removed} removed)\n"
-        f"now: git add dvc.lock {remote.REMOTE} results && git commit"
-    )
+    typer.echo(put(*_here()))
 
 
 @app.command()
 def dag() -> None:
     """Print which stage stands on which, as a Mermaid picture."""
-    from radpipe.pipeline import Pipeline
     from radpipe.verbs.picture import picture
 
     typer.echo(picture(Pipeline(params.read())))
@@ -280,10 +272,9 @@ def dag() -> None:
 @app.command()
 def readme() -> None:
     """Bring the tables and the picture in README.md up to date with the results."""
-    from radpipe.pipeline import Pipeline
     from radpipe.verbs.readme import write
 
-    changed = write(Pipeline(params.read()), Path.cwd())
+    changed = write(*_here())
     typer.echo(f"changed: {', '.join(changed) or 'nothing'}")
 
 
@@ -305,7 +296,7 @@ def prune(
     """List files under results/ that the settings no longer lead to."""
     from radpipe.verbs import prune as pruning
 
-    found = pruning.orphans(params.read(), Path.cwd())
+    found = pruning.orphans(*_here())
     typer.echo("\n".join(str(path) for path in found) or "no orphans")
     if yes and found:
         pruning.remove(found, Path.cwd())

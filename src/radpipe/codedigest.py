@@ -19,32 +19,14 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = "radpipe"
-CARRIERS = frozenset(
-    f"{PACKAGE}.{name}"
-    for name in (
-        "assets",
-        "codedigest",
-        "dag",
-        "devices",
-        "dotted",
-        "downloads",
-        "errors",
-        "files",
-        "job",
-        "launch",
-        "lazy",
-        "manifest",
-        "method",
-        "packages",
-        "pipeline",
-        "plugins",
-        "progress",
-        "receipts",
-        "section",
-        "settings",
-        "shards",
-    )
-)
+CARRIERS = frozenset(f"{PACKAGE}.{name}" for name in (
+    "assets", "codedigest", "dag", "devices", "dotted", "downloads", "errors", "files", "job",
+    "launch", "lazy", "manifest", "method", "packages", "pipeline", "plugins", "progress",
+    "receipts", "section", "settings", "shards",
+))  # fmt: skip
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+# parts of a tree that change no result
+SILENT = frozenset({"type_comment", "kind", "ctx", "annotation", "returns"})
 # calls whose words are for people: their text is no part of the meaning
 SPEAKERS = frozenset({"UserError", "Unreachable", "unknown", "bar", "Field"})
 LOGS = frozenset({"log", "logging", "warnings"})  # the objects whose methods speak
@@ -139,10 +121,9 @@ def _module(name: str) -> _Module:
     if path is None:
         raise ModuleNotFoundError(name)
     tree = ast.parse(path.read_bytes())
-    package = path.name == "__init__.py"
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     for node in ast.walk(tree):
-        for alias, target in _imported(node, name, package):
-            parsed.imports[alias] = target
+        parsed.imports.update(_imported(node, package))
     for statement in tree.body:
         for defined in _defined(statement):
             text = repr(_plain(statement)) + _compiled(statement, path)
@@ -178,26 +159,21 @@ def _path(name: str) -> Path | None:
     return None
 
 
-def _imported(node: ast.AST, module: str, package: bool) -> list[tuple[str, tuple[str, str]]]:
-    """(name here, (radpipe module, name there)) of an import statement."""
+def _imported(node: ast.AST, package: str) -> list[tuple[str, tuple[str, str]]]:
+    """(name here, (radpipe module, name there)) of an import statement in a module of a package."""
     if isinstance(node, ast.Import):
         names = [(a.asname or a.name.split(".")[0], a.name if a.asname else a.name.split(".")[0])
                  for a in node.names]  # fmt: skip
         return [(here, (there, "")) for here, there in names if _path(there) is not None]
     if not isinstance(node, ast.ImportFrom):
         return []
-    source = node.module or ""
-    if node.level:
-        parents = module.split(".")[: None if package and node.level == 1 else -node.level]
-        source = ".".join([*parents, *([source] if source else [])])
-    if _path(source) is None:
-        return []
-    return [(a.asname or a.name, (source, a.name)) for a in node.names]
+    source = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+    return [(a.asname or a.name, (source, a.name)) for a in node.names if _path(source) is not None]
 
 
 def _defined(statement: ast.stmt) -> list[str]:
     """Names that a top-level statement defines."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+    if isinstance(statement, DEFINITIONS):
         return [statement.name]
     targets: list[ast.expr] = []
     if isinstance(statement, ast.Assign):
@@ -214,26 +190,16 @@ def _defined(statement: ast.stmt) -> list[str]:
 
 def _names(node: ast.AST) -> frozenset[str]:
     """Plain names, and dotted ones as far as they are written, that code uses."""
-    found = set()
-    for part in ast.walk(node):
-        if isinstance(part, ast.Attribute | ast.Name):
-            dotted = _dotted(part)
-            if dotted:
-                found.add(dotted)
-    return frozenset(found)
+    return frozenset(filter(None, map(_dotted, ast.walk(node))))
 
 
-def _dotted(node: ast.expr) -> str:
+def _dotted(node: ast.AST) -> str:
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
         before = _dotted(node.value)
         return f"{before}.{node.attr}" if before else ""
     return ""
-
-
-# parts of a tree that change no result
-SILENT = frozenset({"type_comment", "kind", "ctx", "annotation", "returns"})
 
 
 def _plain(node: object) -> object:
@@ -247,13 +213,11 @@ def _plain(node: object) -> object:
     if isinstance(node, ast.Call) and _speaks(node):
         given = [*node.args, *(k.value for k in node.keywords if k.arg not in SHOWN)]
         return ("said", [_plain(value) for value in given if not _words(value)])
-    fields = []
-    for name, value in ast.iter_fields(node):
-        if name == "body" and isinstance(value, list):
-            value = _without_docstring(value)
-        if value not in (None, []) and name not in SILENT:
-            fields.append((name, _plain(value)))
-    return (type(node).__name__, *fields)
+    fields = dict(ast.iter_fields(node))
+    if isinstance(node, DEFINITIONS) and ast.get_docstring(node, clean=False) is not None:
+        fields["body"] = node.body[1:]
+    shown = {n: v for n, v in fields.items() if v not in (None, []) and n not in SILENT}
+    return (type(node).__name__, *((name, _plain(value)) for name, value in shown.items()))
 
 
 def _unsaid(node: object) -> bool:
@@ -279,14 +243,3 @@ def _words(node: ast.expr) -> bool:
     return isinstance(node, ast.JoinedStr) or (
         isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
-
-
-def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
-    first = body[0] if body else None
-    if (
-        isinstance(first, ast.Expr)
-        and isinstance(first.value, ast.Constant)
-        and isinstance(first.value.value, str)
-    ):
-        return body[1:]
-    return body

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,21 +12,6 @@ from radpipe.receipts import Folder
 
 if TYPE_CHECKING:
     from radpipe.pipeline import Pipeline
-
-
-def no_targets(pipeline: Pipeline, target: Target) -> list[Target]:
-    """Upstream of a stage that stands on nothing."""
-    return []
-
-
-def no_names(pipeline: Pipeline, target: Target) -> list[str]:
-    """Of a stage that has no plug-ins, or no bulk."""
-    return []
-
-
-def no_values(pipeline: Pipeline, target: Target) -> dict[str, Any]:
-    """Of a stage without derived settings."""
-    return {}
 
 
 @dataclass(frozen=True)
@@ -53,10 +38,10 @@ class Stage:
     extras: tuple[str, ...] = ()
     receipt: str = "receipt.json"
     keys: tuple[str, ...] = ()
-    values: Callable[[Pipeline, Target], dict[str, Any]] = no_values
-    plugins: Callable[[Pipeline, Target], list[str]] = no_names
-    upstream: Callable[[Pipeline, Target], list[Target]] = no_targets
-    bulk: Callable[[Pipeline, Target], list[str]] = no_names
+    values: Callable[[Pipeline, Target], dict[str, Any]] = lambda pipeline, target: {}
+    plugins: Callable[[Pipeline, Target], list[str]] = lambda pipeline, target: []
+    upstream: Callable[[Pipeline, Target], list[Target]] = lambda pipeline, target: []
+    bulk: Callable[[Pipeline, Target], list[str]] = lambda pipeline, target: []
 
     def outputs(self) -> dict[str, str]:
         """Named output patterns for a Snakemake rule."""
@@ -89,8 +74,8 @@ class Target:
     def __hash__(self) -> int:
         return hash((self.stage.name, self.wildcards))
 
-    def _filled(self, pattern: str) -> str:
-        return pattern.format(**dict(self.wildcards))
+    def _path(self, *names: str) -> str:
+        return "/".join([self.stage.folder, *names]).format(**dict(self.wildcards))
 
     @property
     def method(self) -> Method:
@@ -105,23 +90,22 @@ class Target:
     @property
     def folder(self) -> str:
         """Where its files go."""
-        return self._filled(self.stage.folder)
+        return self._path()
 
     @property
     def receipt(self) -> str:
         """Path of its receipt."""
-        return f"{self.folder}/{self._filled(self.stage.receipt)}"
+        return self._path(self.stage.receipt)
 
     @property
     def files(self) -> list[str]:
         """Paths of its big files."""
-        return [f"{self.folder}/{self._filled(name)}" for name in self.stage.files]
+        return [self._path(name) for name in self.stage.files]
 
     @property
     def outputs(self) -> list[str]:
         """Paths of all files that its job writes."""
-        extras = [f"{self.folder}/{self._filled(name)}" for name in self.stage.extras]
-        return [self.receipt, *self.files, *extras]
+        return [self.receipt, *self.files, *map(self._path, self.stage.extras)]
 
     @property
     def place(self) -> dict[str, Any]:
@@ -135,9 +119,4 @@ class Target:
 
     def under(self, root: Path) -> Folder:
         """Its results in a repository."""
-        return Folder(root / self.folder, root / self.receipt)
-
-
-def filled(patterns: tuple[str, ...], names: Mapping[str, str]) -> list[str]:
-    """Patterns with their wildcards filled in."""
-    return [pattern.format(**names) for pattern in patterns]
+        return Folder(root / self.folder, root / self.receipt, dict(self.wildcards))

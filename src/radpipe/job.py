@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from radpipe.errors import UserError
 from radpipe.files import sha256
 from radpipe.method import Method
-from radpipe.receipts import Folder, Receipt, Upstream, canonical, digest
+from radpipe.receipts import Folder, Receipt, canonical, digest
 from radpipe.section import Section, section
 from radpipe.settings import Resources
 
@@ -58,14 +58,12 @@ class Job:
     @property
     def wildcards(self) -> Mapping[str, str]:
         """Of its target."""
-        found: Mapping[str, str] = self.slice["wildcards"]
-        return found
+        return self.slice["wildcards"]
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """The settings that it may see, by dotted key; its data set's without the data set."""
-        found: Mapping[str, Any] = self.slice["settings"]
-        return found
+        return self.slice["settings"]
 
     @property
     def method(self) -> Method:
@@ -91,21 +89,20 @@ class Job:
         """A part of the slice's settings, typed."""
         return section(model, self.settings[key], key)
 
-    def folders(self, stage: str, **wildcards: str) -> list[Upstream]:
+    def folders(self, stage: str, **wildcards: str) -> list[Folder]:
         """Results upstream of one stage, in slice order, restricted by wildcards.
 
         Shards come in the order of their numbers, so that what they hold together keeps its
         place whatever the number of shards.
         """
         found = [
-            Upstream(self.root / e["folder"], self.root / e["receipt"],
-                     e["stage"], e["wildcards"], e["slice"])
+            Folder(self.root / e["folder"], self.root / e["receipt"], e["wildcards"])
             for e in self.slice["upstream"].values()
             if e["stage"] == stage and wildcards.items() <= e["wildcards"].items()
-        ]  # fmt: skip
+        ]
         return sorted(found, key=lambda result: int(result.wildcards.get("shard", 0)))
 
-    def folder(self, stage: str, **wildcards: str) -> Upstream:
+    def folder(self, stage: str, **wildcards: str) -> Folder:
         """The one result upstream of a stage."""
         (found,) = self.folders(stage, **wildcards)
         return found
@@ -144,6 +141,3 @@ class Job:
         }
         Receipt(self.slice, entries, facts).write(self.receipt)
         shutil.rmtree(self.resume, ignore_errors=True)
-
-
-__all__ = ["Folder", "Job"]

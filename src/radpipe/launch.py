@@ -25,14 +25,14 @@ TRAIN = "train"  # as `settings.TRAIN`; this module is below the settings
 TRAININGS = frozenset({"base", "rad"})
 
 
-def launched(environment: Mapping[str, str] = os.environ) -> bool:
+def launched() -> bool:
     """Whether a launcher started this process."""
-    return "LOCAL_RANK" in environment
+    return "LOCAL_RANK" in os.environ
 
 
-def is_main(environment: Mapping[str, str] = os.environ) -> bool:
+def is_main() -> bool:
     """Whether this process speaks and writes: the only one, or the first of many."""
-    return environment.get("RANK", "0") == "0"
+    return os.environ.get("RANK", "0") == "0"
 
 
 def command(

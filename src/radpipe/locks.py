@@ -8,10 +8,9 @@ import os
 import shutil
 from pathlib import Path
 
-from radpipe.dag import Target
 from radpipe.files import remove_halves
 from radpipe.job import Job
-from radpipe.pipeline import STAGES
+from radpipe.pipeline import target_of
 from radpipe.receipts import Receipt
 
 log = logging.getLogger(__name__)
@@ -55,7 +54,7 @@ def done_by_another(job: Job) -> bool:
     job, submitted again, do not write into each other's files. What a killed one left half-written
     is removed.
     """
-    outputs = Target(STAGES[job.stage], tuple(sorted(job.wildcards.items()))).outputs
+    outputs = target_of(job.stage, **job.wildcards).outputs
     waited = _wait(str(job.slice["receipt"]).replace("/", "+"))
     for name in outputs:
         remove_halves(job.root / name)

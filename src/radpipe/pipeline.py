@@ -10,26 +10,24 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Iterator
 from functools import cached_property, lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from radpipe import ablations, inpainters, plugins, report
 from radpipe.codedigest import code_digest
-from radpipe.dag import Stage, Target, filled
+from radpipe.dag import Stage, Target
 from radpipe.dotted import get
 from radpipe.errors import UserError
-from radpipe.method import DEFAULT, TRUTH, Method
+from radpipe.method import DEFAULT, Method
 from radpipe.receipts import Receipt, canonical, digest
 from radpipe.settings import TRAIN, Settings
 
-
-def _declared() -> dict[str, Stage]:
-    """Every stage by name; their declarations import nothing heavy."""
-    modules = [importlib.import_module(f"radpipe.stages.{n}") for n in plugins.names("stages")]
-    return {module.STAGE.name: module.STAGE for module in modules}
-
-
-STAGES = _declared()
+# every stage by name; their declarations import nothing heavy
+STAGES: dict[str, Stage] = {
+    name: importlib.import_module(f"radpipe.stages.{name}").STAGE
+    for name in plugins.names("stages")
+}
 # where results lie, whatever the settings
 FOLDERS = tuple(sorted({"/".join(stage.folder.split("/")[:2]) for stage in STAGES.values()}))
 
@@ -102,9 +100,8 @@ class Pipeline:
     def _slice(self, target: Target) -> dict[str, Any]:
         stage, names = target.stage, dict(target.wildcards)
         prefix = f"datasets.{names.get('dataset')}."
-        values = {
-            key.removeprefix(prefix): self.value(target, key) for key in filled(stage.keys, names)
-        }
+        keys = [pattern.format(**names) for pattern in stage.keys]
+        values = {key.removeprefix(prefix): self.value(target, key) for key in keys}
         return {
             **target.place,
             "settings": values | stage.values(self, target),
@@ -129,6 +126,10 @@ class Pipeline:
         """Receipts that a target's job depends on; of one stage only, if named."""
         return [t.receipt for t in self.upstream(target) if stage in (None, t.stage.name)]
 
+    def samples(self, cell: Target) -> list[Target]:
+        """The jobs that inpainted the images of a cell."""
+        return [t for t in self.upstream(cell) if t.stage.name == "sample"]
+
     def big_files(self, target: Target) -> list[str]:
         """Big files that must exist for a target's job; their time stamps do not matter."""
         reads_scores = target.stage.name in ("table", "figure")
@@ -145,6 +146,11 @@ class Pipeline:
         found = Receipt.read(root / target.receipt)
         return found is not None and found.digest == self.digest(target)
 
+    def outdated(self, target: Target, root: Path) -> Receipt | None:
+        """The receipt of a result under `root` that is of another slice; None: there is none."""
+        found = Receipt.read(root / target.receipt)
+        return None if found is None or found.digest == self.digest(target) else found
+
     def kept(self, target: Target) -> list[str]:
         """The files that every copy of the results has: all but an ablation's bulk.
 
@@ -160,19 +166,8 @@ class Pipeline:
         """The main comparison: data sets x methods x masks."""
         run = self.settings.run
         return [
-            self.target("evaluate", dataset=d, method=m, mask=k)
-            for d in run.datasets
-            for m in run.methods
-            for k in run.masks
-        ]
-
-    def truths(self) -> list[Target]:
-        """The untouched images, scored like a method, on every data set and mask."""
-        run = self.settings.run
-        return [
-            self.target("evaluate", dataset=d, method=TRUTH, mask=k)
-            for d in run.datasets
-            for k in run.masks
+            self.target("evaluate", dataset=dataset, method=method, mask=mask)
+            for dataset, method, mask in product(run.datasets, run.methods, run.masks)
         ]
 
     def report_targets(self) -> list[Target]:

@@ -66,10 +66,14 @@ class Receipt:
         write_json(path, raw | ({"made_by": self.made_by} if self.made_by else {}))
 
     @property
+    def stage(self) -> str:
+        """The stage that the job ran."""
+        return str(self.slice["stage"])
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """The settings that the job saw, by dotted key."""
-        found: Mapping[str, Any] = self.slice["settings"]
-        return found
+        return self.slice["settings"]
 
     @cached_property
     def digest(self) -> str:
@@ -94,10 +98,22 @@ def _shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Folder:
-    """The results of one target: where they lie and the receipt that vouches for them."""
+    """The results of one target.
+
+    Attributes:
+        path: where they lie.
+        receipt: that vouches for them.
+        wildcards: of the target.
+    """
 
     path: Path
     receipt: Path
+    wildcards: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def method(self) -> Method:
+        """The method of a cell."""
+        return Method.parse(self.wildcards["method"])
 
     @cached_property
     def made(self) -> Receipt:
@@ -113,7 +129,7 @@ class Folder:
             )
         return found
 
-    def file(self, name: str, verify: bool = True) -> Path:
+    def file(self, name: str) -> Path:
         """A file of the target, its checksum (above `COMPARED`: its size) compared with the
         receipt's.
 
@@ -128,32 +144,10 @@ class Folder:
             do = f"type: dvc checkout; if it is not there then: snakemake --cores all {path}"
             raise UserError("a result is missing", str(path), do)
         small = entry["bytes"] <= COMPARED
-        if verify and (
-            path.stat().st_size != entry["bytes"] or (small and sha256(path) != entry["sha256"])
-        ):
+        if path.stat().st_size != entry["bytes"] or (small and sha256(path) != entry["sha256"]):
             raise UserError(
                 "the file is damaged: its checksum is not the one in its receipt",
                 str(path),
                 "delete it, then type: dvc checkout, or: snakemake --cores all",
             )
         return path
-
-
-@dataclass(frozen=True)
-class Upstream(Folder):
-    """The results of a target that a job stands on.
-
-    Attributes:
-        stage: that made them.
-        wildcards: of the target.
-        slice: digest of the slice that they must be of.
-    """
-
-    stage: str
-    wildcards: Mapping[str, str]
-    slice: str
-
-    @property
-    def method(self) -> Method:
-        """The method of a cell."""
-        return Method.parse(self.wildcards["method"])

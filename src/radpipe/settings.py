@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from radpipe import data, inpainters, masks
-from radpipe.dotted import flatten, put
+from radpipe.dotted import flatten, get, put
 from radpipe.errors import UserError
 from radpipe.masks.bank import BankSettings
 from radpipe.method import Method

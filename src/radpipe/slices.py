@@ -17,17 +17,11 @@ from pathlib import Path
 from radpipe.dag import Target
 from radpipe.files import write_text
 from radpipe.pipeline import Pipeline
-from radpipe.receipts import Receipt, canonical, changes
+from radpipe.receipts import canonical, changes
 
 FOLDER = Path(".radpipe/slices")
 LONG_AGO = 1  # seconds of 1970: older than any result
 MOST = 12  # lines of `stale`
-
-
-def outdated(pipeline: Pipeline, target: Target) -> Receipt | None:
-    """The receipt of a result that is here and of another slice; None: there is no such result."""
-    found = Receipt.read(Path(target.receipt))
-    return None if found is None or found.digest == pipeline.digest(target) else found
 
 
 def slice_file(pipeline: Pipeline, target: Target) -> Path:
@@ -35,7 +29,7 @@ def slice_file(pipeline: Pipeline, target: Target) -> Path:
     path = FOLDER / target.stage.name / f"{pipeline.digest(target)}.json"
     if not path.is_file():
         write_text(path, canonical(pipeline.slice(target)))
-    stale = outdated(pipeline, target)
+    stale = pipeline.outdated(target, Path())
     os.utime(path, None if stale else (LONG_AGO, LONG_AGO))  # None: now, after any result
     return path
 
@@ -46,7 +40,7 @@ def prepare(pipeline: Pipeline, targets: list[Target]) -> Iterator[str]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for target in pipeline.walk(targets):
         slice_file(pipeline, target)
-        if found := outdated(pipeline, target):
+        if found := pipeline.outdated(target, Path()):
             for change in changes(found.slice, pipeline.slice(target)):
                 counts[change][target.stage.name] += 1
     for change, stages in list(counts.items())[:MOST]:

@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 
 CHEAP = ("train.zip", "manifest.csv")  # drawn again in minutes: left out of shared results
 PACKAGES = ("dicebear-core", "dicebear-styles", "resvg-py")
-# `pixels` of the entries `faces` and `landscapes` of params.yaml, by their `recipe`, as drawn by the
-# machine of the published results; with the same packages another machine drew `faces` as
+# `pixels` of the entries `faces` and `landscapes` of params.yaml, by their `recipe`, as the machine
+# of the published results drew them; with the same packages another one drew `faces` as
 # d1f96a7f6dd3fadee70d24ba5a1f3c410137e03345b5d0c6967a956cac1f6c56
 RECORDED = {
     "8f56f8abf152554e": "eda4f4c3d4d3f8d24ae24ac0b336a5b5110aca87980e75f7b45aa388c52aa19b",

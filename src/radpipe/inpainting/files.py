@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,16 +107,12 @@ class Work:
         return "\n".join([line, *(f"  note: {note}" for note in dict.fromkeys(notes))])
 
 
-def inpaint(
-    filler: Filler, orders: Sequence[Order], options: Options
-) -> tuple[list[str], list[UserError]]:
+def inpaint(filler: Filler, orders: Sequence[Order], options: Options) -> Iterator[str | UserError]:
     """Fill pictures in batches, under one progress bar; what fails is passed over.
 
-    Returns:
+    Yields:
         A line about each picture that was filled, and why the others were not.
     """
-    lines: list[str] = []
-    failures: list[UserError] = []
     at_once = max(1, filler.batch // options.samples)
     each = filler.planned_evaluations * options.samples
     with bar(each * len(orders), filler.method, "evaluations") as progress:
@@ -126,38 +122,32 @@ def inpaint(
                 try:
                     works.append(Work(filler, order, options))
                 except UserError as error:
-                    failures.append(error)
                     progress.update(each)
+                    yield error
             more = sum(work.evaluations * options.samples - each for work in works)
             progress.total = (progress.total or 0) + more
-            filled, faults = _fill(filler, works, options.seed, progress)
-            failures += faults
-            for work in filled:
-                try:
-                    lines.append(work.write())
-                except UserError as error:
-                    failures.append(error)
-    return lines, failures
+            yield from _fill(filler, works, options.seed, progress)
 
 
 def _fill(
-    filler: Filler, works: list[Work], seed: int, progress: tqdm
-) -> tuple[list[Work], list[UserError]]:
-    """Fill some pictures together; where that fails, one by one."""
+    filler: Filler, works: Sequence[Work], seed: int, progress: tqdm
+) -> Iterator[str | UserError]:
+    """Fill some pictures together and write them; where that fails, one by one."""
     try:
         filler.fill([f for work in works for f in work.fillings], seed, progress.update)
+        yield from [work.write() for work in works]
     except UserError as error:
         if len(works) == 1:
-            return [], [error]
-        parts = [_fill(filler, [work], seed, progress) for work in works]
-        return [w for done, _ in parts for w in done], [e for _, faults in parts for e in faults]
-    return works, []
+            yield error
+        else:
+            for work in works:  # what is filled already is only written
+                yield from _fill(filler, [work], seed, progress)
 
 
-def orders_of(pictures_at: Path, masks_at: Path, out: Path) -> tuple[list[Order], list[UserError]]:
+def orders_of(pictures_at: Path, masks_at: Path, out: Path) -> Iterator[Order | UserError]:
     """The pictures of a folder, each with the mask of its name, or all with one mask.
 
-    Returns:
+    Yields:
         What can be done, and a message for each picture that cannot.
 
     Raises:
@@ -169,20 +159,19 @@ def orders_of(pictures_at: Path, masks_at: Path, out: Path) -> tuple[list[Order]
     if out.exists() and not out.is_dir():
         raise UserError("pictures of a folder go into a folder, and this is a file", str(out))
     masks = {path.stem: path for path in _files(masks_at)} if masks_at.is_dir() else {}
-    orders: dict[Path, Order] = {}
-    faults = []
+    made_from: dict[Path, Path] = {}
     for path in found:
         names = [path.stem + ending for ending in MASK_ENDINGS]
         mask = next((masks[name] for name in names if name in masks), None)
         target = out / f"{path.stem}.png"
         if masks_at.is_dir() and mask is None:
-            faults.append(UserError(f"no mask is named {path.stem}", str(path)))
-        elif target in orders:
-            what = f"its result would be {target.name}, as that of {orders[target].picture.name}"
-            faults.append(UserError(what, str(path)))
+            yield UserError(f"no mask is named {path.stem}", str(path))
+        elif target in made_from:
+            what = f"its result would be {target.name}, as that of {made_from[target].name}"
+            yield UserError(what, str(path))
         else:
-            orders[target] = Order(path, mask or masks_at, target)
-    return list(orders.values()), faults
+            made_from[target] = path
+            yield Order(path, mask or masks_at, target)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -204,23 +193,25 @@ def command(
         UserError: nothing, or not all, could be done.
     """
     if not picture.is_dir():
-        lines, failures = inpaint(filler, [Order(picture, mask, out)], options)
-        if failures:
-            raise failures[0]
-        say(lines[0])
+        (result,) = inpaint(filler, [Order(picture, mask, out)], options)
+        if isinstance(result, UserError):
+            raise result
+        say(result)
         return
-    orders, faults = orders_of(picture, mask, out)
+    found = list(orders_of(picture, mask, out))
+    orders = [order for order in found if isinstance(order, Order)]
     todo = [
         order
         for order in orders
         if options.overwrite or not all(p.is_file() for p in order.outputs(options).values())
     ]
-    lines, failures = inpaint(filler, todo, options)
-    failed = faults + failures
+    results = [*found, *inpaint(filler, todo, options)]
+    failed = [result for result in results if isinstance(result, UserError)]
+    lines = [result for result in results if isinstance(result, str)]
     for line in [*lines, *(f"failed: {fault}" for fault in failed)]:
         say(line)
     if len(todo) < len(orders):
         say(f"{len(orders) - len(todo)} were there already (--overwrite makes them again)")
     if failed:
-        what = f"{len(failed)} of {len(orders) + len(faults)} pictures failed"
+        what = f"{len(failed)} of {len(found)} pictures failed"
         raise UserError(what, str(out), "the messages are above; the same command goes on")

@@ -120,15 +120,12 @@ class Filler:
         self.method, self.batch = method, settings.resources.sample_batch
         self.device = resolve_device(settings.resources.device)
         self.side = resolved.datasets[dataset].size if kind.requires in ("rad", "base") else None
-        folders = _folders(settings, root, dataset, method)
-        self.inpainter = build(
-            method, own, folders, settings.resources, resolved.sampling.precision
-        )
+        networks = _networks(settings, root, dataset, method)
+        precision = resolved.sampling.precision
+        self.inpainter = build(method, own, networks, settings.resources, precision)
         self.planned_evaluations = max(1, self.inpainter.planned_evaluations())
-        counted = self.inpainter.model
-        self._watched = Watched(counted.wrapped if counted is not None else None)
-        if counted is not None:
-            counted.wrapped = self._watched
+        self._watched = Watched(self.inpainter.model.wrapped)
+        self.inpainter.model.wrapped = self._watched
 
     def start(
         self, picture: Pixels, hole: Mask, samples: int = 1, crop: Crop = "auto", where: str = ""
@@ -270,26 +267,21 @@ def inpaint(
     return load(method, dataset, steps, project)(image, mask, seed, **options)
 
 
-def missing(settings: Settings, root: Path, dataset: str, method: str) -> list[Path]:
+def missing(settings: Settings, root: Path, dataset: str, method: str) -> list[str]:
     """Receipts of the networks that a method runs on and that are not there."""
-    folders = _places(settings, root, dataset, method).values()
-    return [folder.receipt for folder in folders if not folder.receipt.is_file()]
-
-
-def _places(settings: Settings, root: Path, dataset: str, method: str) -> dict[str, Folder]:
     weights = Pipeline(settings).weights(dataset, Method(method))
-    return {target.stage.name: target.under(root) for target in weights}
+    return [target.receipt for target in weights if not (root / target.receipt).is_file()]
 
 
-def _folders(settings: Settings, root: Path, dataset: str, method: str) -> dict[str, Folder]:
-    """The trained networks that the method runs on, or the refusal."""
+def _networks(settings: Settings, root: Path, dataset: str, method: str) -> dict[str, Folder]:
+    """The trained networks that the method runs on, by their stages, or the refusal."""
     if lacking := missing(settings, root, dataset, method):
         others = [n for n in settings.datasets if not missing(settings, root, n, method)]
         here = f"; or --dataset {' or '.join(others)}, whose network is here" if others else ""
         raise UserError(
             f"the network for `{method}` on `{dataset}` is not there yet",
-            str(lacking[0].parent),
-            "fetch it: dvc pull; or train it: snakemake --cores all "
-            f"{lacking[0].relative_to(root)}{here}",
+            str((root / lacking[0]).parent),
+            f"fetch it: dvc pull; or train it: snakemake --cores all {lacking[0]}{here}",
         )
-    return _places(settings, root, dataset, method)
+    weights = Pipeline(settings).weights(dataset, Method(method))
+    return {target.stage.name: target.under(root) for target in weights}

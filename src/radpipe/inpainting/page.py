@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +100,8 @@ class Page:
         settings = read(project / PARAMS)
         self.project, self.folder = project, folder
         self.dataset = dataset or settings.run.datasets[0]
-        self.methods = [
-            method
-            for method in settings.run.methods
-            if not missing(settings, project, self.dataset, method)
-        ]
+        lacks = partial(missing, settings, project, self.dataset)
+        self.methods = [method for method in settings.run.methods if not lacks(method)]
         store = project / "results" / "data" / self.dataset / "test.zip"
         images = ImageStore(store) if store.is_file() else None
         self.examples = [images.read(name) for name in images.ids[:EXAMPLES]] if images else []
@@ -204,11 +202,11 @@ class Page:
             if picture is None:
                 raise UserError("no picture is chosen yet")
             hole = painted(editor, picture.size)
-            yield _flat(blank)
+            yield [*chain(*blank.values())]
             for method in methods:
                 for values in self._filled(picture, hole, method, steps, seed, samples):
                     kept = {m: [gr.skip()] * 4 for m in self.methods}
-                    yield _flat(kept | {method: [gr.skip(), *values]})
+                    yield [*chain(*(kept | {method: [gr.skip(), *values]}).values())]
         except UserError as error:
             raise gr.Error(error.what, print_exception=False) from None
 
@@ -242,7 +240,3 @@ class Page:
         file = paths[0] if samples == 1 else shutil.make_archive(str(folder), "zip", folder)
         download = gr.update(value=str(file), visible=True)
         yield [gr.update(value=[str(path) for path in paths], **look), text, download]
-
-
-def _flat(values: dict[str, list[Any]]) -> list[Any]:
-    return [value for parts in values.values() for value in parts]

@@ -181,7 +181,7 @@ def weights_used(job: Job, dataset: str, method: str) -> dict[str, Receipt]:
     requires = None if kind.is_truth else load_method(kind.name).requires
     if requires != "rad":
         found = job.folders(requires, dataset=dataset) if requires else []
-        return {folder.stage: folder.made for folder in found}
+        return {folder.made.stage: folder.made for folder in found}
     # a variant that changes no training has the default's weights
     own = job.folders("rad", dataset=dataset, variant=kind.variant)
     adapter = own or job.folders("rad", dataset=dataset, variant=DEFAULT)
@@ -189,7 +189,7 @@ def weights_used(job: Job, dataset: str, method: str) -> dict[str, Receipt]:
     trainings = [folder.made.settings["training.rad"] or {} for folder in adapter]
     adapts = any(training.get("adapt") != "scratch" for training in trainings)
     base = job.folders("base", dataset=dataset) if adapts else []
-    return {folder.stage: folder.made for folder in [*base, *adapter]}
+    return {folder.made.stage: folder.made for folder in [*base, *adapter]}
 
 
 def images_seen(job: Job, dataset: str, method: str) -> int | None:

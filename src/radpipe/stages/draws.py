@@ -13,7 +13,7 @@ from radpipe.dag import Stage, Target
 from radpipe.devices import resolve_device
 from radpipe.diffusion.noise import image_seed
 from radpipe.files import atomic
-from radpipe.imagestore import ImageStore, ImageWriter
+from radpipe.imagestore import ImageStore, image_writer
 from radpipe.inpainters.base import Watched, run_batch
 from radpipe.job import Job
 from radpipe.lazy import torch
@@ -67,7 +67,7 @@ def run(job: Job) -> None:
     evaluations = DRAWS * inpainter.planned_evaluations()
     with (
         bar(evaluations, "RAD draws", "evaluations") as progress,
-        ImageWriter(job.out / "draws.zip") as writer,
+        image_writer(job.out / "draws.zip") as writer,
     ):
 
         def step() -> None:

@@ -8,8 +8,10 @@ setting is refused. Snakemake is then told by `snakemake --touch`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from radpipe.dag import Target
 from radpipe.errors import UserError
@@ -38,39 +40,27 @@ def accept(pipeline: Pipeline, root: Path) -> Accepted:
         root: the repository; files that shared copies of the results lack may be absent.
     """
     done = Accepted()
-    digests: dict[str, str] = {}  # receipt -> the digest that it had when results were made of it
+    before: dict[str, str] = {}  # receipt -> its digest before it was stamped, or refused
     for target in pipeline.walk(pipeline.report_targets()):
-        found = Receipt.read(root / target.receipt)
+        found = pipeline.outdated(target, root)
         if found is None:
             continue
-        digests[target.receipt] = found.digest
-        if found.digest == pipeline.digest(target):
-            continue
-        why = _refusal(pipeline, target, found, root, digests, done)
+        before[target.receipt], new = found.digest, pipeline.slice(target)
+        why = _changed(found.slice, new, before, done) or _damaged(pipeline, target, found, root)
         if why:
             done.refused[target.receipt] = why
             continue
         made_by = found.made_by or str(found.slice["code"])
-        stamped = replace(found, slice=pipeline.slice(target), made_by=made_by)
-        stamped.write(root / target.receipt)
+        replace(found, slice=new, made_by=made_by).write(root / target.receipt)
         done.stamped.append(target.receipt)
     return done
 
 
-def _refusal(
-    pipeline: Pipeline,
-    target: Target,
-    found: Receipt,
-    root: Path,
-    digests: dict[str, str],
-    done: Accepted,
+def _changed(
+    old: Mapping[str, Any], new: Mapping[str, Any], before: Mapping[str, str], done: Accepted
 ) -> str:
-    """Why a receipt cannot be stamped; empty if it can.
-
-    Its settings must be the same, what lies upstream now must be what it was made of, and its
-    files must be those that it names.
-    """
-    old, new = found.slice, pipeline.slice(target)
+    """What forbids a receipt of one slice to be stamped as of another; empty if nothing does: its
+    settings must be the same, and what lies upstream now must be what it was made of."""
     if old["settings"] != new["settings"]:
         return next(changes(old, new), "its settings changed")
     if old["upstream"].keys() != new["upstream"].keys():
@@ -79,10 +69,14 @@ def _refusal(
         upstream = new["upstream"][name]
         if made_of["receipt"] in done.refused:
             return f"it stands on {made_of['receipt']}"
-        if made_of["slice"] != digests.get(upstream["receipt"], upstream["slice"]):
+        if made_of["slice"] != before.get(upstream["receipt"], upstream["slice"]):
             return f"{upstream['receipt']} was made anew since"
-    folder = target.under(root)
-    absent = set(target.outputs) - set(pipeline.kept(target))
+    return ""
+
+
+def _damaged(pipeline: Pipeline, target: Target, found: Receipt, root: Path) -> str:
+    """Which fault the files that a receipt names have; empty if none."""
+    folder, absent = target.under(root), set(target.outputs) - set(pipeline.kept(target))
     try:
         for name in found.files:
             path = f"{target.folder}/{name}"

@@ -7,11 +7,9 @@ the scores. A chain that does not hold is refused.
 
 from __future__ import annotations
 
-import csv
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from radpipe.dag import Target
@@ -19,6 +17,8 @@ from radpipe.dotted import flatten
 from radpipe.errors import UserError, did_you_mean
 from radpipe.pipeline import Pipeline
 from radpipe.receipts import Receipt, changes
+from radpipe.stages.evaluate import read_rows
+from radpipe.verbs._tables import is_number, read
 
 TABLES = Path("results/tables")
 EVALUATIONS = "evaluations"  # counted while sampling, not a metric
@@ -47,22 +47,27 @@ def explain(
     Raises:
         UserError: there is no such number, or a file, receipt or setting no longer matches.
     """
-    place = table if table.is_absolute() else root / table
+    place = root / table
     row = find(place, method, mask, metric, dataset)
     shown = pipeline.target("table", name=place.stem)
     if place.resolve() != (root / TABLES / f"{place.stem}.csv").resolve():
         raise UserError("only tables of this run can be explained", str(table), f"see {TABLES}")
     cell = pipeline.target("evaluate", dataset=row["dataset"], method=method, mask=mask)
-    chain = [*reversed(list(pipeline.walk([cell])))]
     if cell not in pipeline.upstream(shown):
         raise UserError(
             f"the settings no longer ask for {method} on {mask} masks of {row['dataset']}",
             str(table),
             "run: snakemake --cores all all",
         )
-    links = [Link(target, held(pipeline, root, target)) for target in (shown, *chain)]
+    chain = {t: held(pipeline, root, t) for t in (shown, *reversed([*pipeline.walk([cell])]))}
     how = measured(root, cell, row)
-    return "\n".join([*_number(row, table), *how, "", *_links(links), "", _verdict(links)])
+    links = [line for target, receipt in chain.items() for line in _link(target, receipt)]
+    files = sum(len(receipt.files) for receipt in chain.values())
+    verdict = (
+        f"The chain holds: {len(chain)} results with {files} files match their receipts, "
+        "the current params.yaml and the current code."
+    )
+    return "\n".join([*_number(row, table), *how, "", *links, "", verdict])
 
 
 def find(
@@ -75,14 +80,13 @@ def find(
     """
     if not table.is_file():
         raise UserError("there is no such table", str(table), "run: snakemake --cores all tables")
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read(table)
     if not rows or not set(NEEDED) <= rows[0].keys():
         raise UserError(
             "this table has no row per method, mask and metric", str(table), "try main.csv"
         )
     if dataset is None:  # the paper's data sets stand in the table although they were not run
-        measured = dict.fromkeys(r["dataset"] for r in rows if _is_number(r["value"]))
+        measured = dict.fromkeys(r["dataset"] for r in rows if is_number(r["value"]))
         dataset = next(iter(measured)) if len(measured) == 1 else None
     wanted = {"dataset": dataset, "method": method, "mask": mask, "metric": metric}
     for key, value in wanted.items():
@@ -93,28 +97,10 @@ def find(
             do = f"{did_you_mean(value, known)}there are: {', '.join(known)}"
             raise UserError(f"the table has no {key} `{value}`", str(table), do)
         rows = [r for r in rows if value is None or r[key] == value]
-    if not rows:
-        raise UserError("the table has no such row", str(table), "see its other data sets")
     (row,) = rows
-    if not _is_number(row["value"]):
+    if not is_number(row["value"]):
         raise UserError(f"this cell has no number: {row['value']}", str(table), row.get("note", ""))
     return row
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-@dataclass(frozen=True)
-class Link:
-    """A result of the chain with its receipt."""
-
-    target: Target
-    receipt: Receipt
 
 
 def held(pipeline: Pipeline, root: Path, target: Target) -> Receipt:
@@ -136,8 +122,9 @@ def held(pipeline: Pipeline, root: Path, target: Target) -> Receipt:
             target.receipt,
             f"make it anew: {again}",
         )
+    folder = target.under(root)
     for name in found.files:
-        target.under(root).file(name)
+        folder.file(name)
     return found
 
 
@@ -145,11 +132,10 @@ def measured(root: Path, cell: Target, row: Mapping[str, str]) -> list[str]:
     """Check that the table's number is the one that was measured; how it came about in words."""
     folder = root / cell.folder
     name, value = row["metric"], float(row["value"])
-    with (folder / "scores.csv").open(newline="") as file:
-        images = list(csv.DictReader(file))
-    lines = [f"  measured on {len(images)} images: {folder.relative_to(root)}/scores.csv"]
+    images = read(folder / "scores.csv")
+    lines = [f"  measured on {len(images)} images: {cell.folder}/scores.csv"]
     if name != EVALUATIONS:
-        rows = {r["metric"]: r for r in json.loads((folder / "metrics.json").read_text())}
+        rows = {r["metric"]: r for r in read_rows(folder)}
         found = rows.get(name, {}).get("value")
         if found is None or float(found) != value:
             raise _mismatch(row, f"metrics.json says {found}", folder)
@@ -182,23 +168,12 @@ def _number(row: Mapping[str, str], table: Path) -> list[str]:
     return lines
 
 
-def _links(links: list[Link]) -> list[str]:
-    """Per result: where it is, its files' checksums and the settings it saw."""
-    lines = []
-    for link in links:
-        lines.append(f"{link.target}  (slice of {link.target.receipt})")
-        for name, entry in link.receipt.files.items():
-            lines.append(f"    sha256 {entry['sha256']}  {link.target.folder}/{name}")
-        for key, value in flatten(link.receipt.settings).items():
-            lines.append(f"    {key}: {json.dumps(value)}")
-        for key, value in link.receipt.facts.items():
-            lines.append(f"    found: {key} = {json.dumps(value)}")
-    return lines
-
-
-def _verdict(links: list[Link]) -> str:
-    files = sum(len(link.receipt.files) for link in links)
-    return (
-        f"The chain holds: {len(links)} results with {files} files match their receipts, "
-        "the current params.yaml and the current code."
-    )
+def _link(target: Target, receipt: Receipt) -> Iterator[str]:
+    """Where a result is, its files' checksums and the settings it saw."""
+    yield f"{target}  (slice of {target.receipt})"
+    for name, entry in receipt.files.items():
+        yield f"    sha256 {entry['sha256']}  {target.folder}/{name}"
+    for key, value in flatten(receipt.settings).items():
+        yield f"    {key}: {json.dumps(value)}"
+    for key, value in receipt.facts.items():
+        yield f"    found: {key} = {json.dumps(value)}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from radpipe.pipeline import Pipeline
 
 WHAT = {
@@ -23,7 +25,8 @@ WHAT = {
 
 
 def picture(pipeline: Pipeline) -> str:
-    """The stages that the settings lead to and their edges, inputs first."""
+    """The stages that the settings lead to and their edges, inputs first; where a longer way leads
+    from one stage to another, that one is shown."""
     targets = list(pipeline.walk(pipeline.report_targets()))
     stages = dict.fromkeys(target.stage.name for target in targets)
     edges = dict.fromkeys(
@@ -31,19 +34,14 @@ def picture(pipeline: Pipeline) -> str:
         for target in targets
         for upstream in pipeline.upstream(target)
     )
+
+    @cache
+    def below(stage: str) -> set[str]:
+        direct = {source for source, to in edges if to == stage}
+        return direct.union(*map(below, direct))
+
     lines = [f'    {name}["{name}: {WHAT.get(name, name)}"]' for name in stages]
-    lines += [f"    {source} --> {to}" for source, to in edges if not _implied(source, to, edges)]
+    for source, to in edges:
+        if not any(source in below(between) for between, end in edges if end == to):
+            lines.append(f"    {source} --> {to}")
     return "\n".join(["flowchart LR", *lines])
-
-
-def _implied(source: str, to: str, edges: dict[tuple[str, str], None]) -> bool:
-    """Whether a longer way leads from one stage to the other: the picture shows that one."""
-    seen, queue = set(), [end for start, end in edges if start == source and end != to]
-    while queue:
-        name = queue.pop()
-        if name == to:
-            return True
-        if name not in seen:
-            seen.add(name)
-            queue += [end for start, end in edges if start == name]
-    return False

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from radpipe.errors import UserError
 from radpipe.pipeline import FOLDERS, Pipeline
 from radpipe.receipts import Receipt
-from radpipe.settings import Settings
 
 
-def orphans(settings: Settings, root: Path) -> list[Path]:
+def orphans(pipeline: Pipeline, root: Path) -> list[Path]:
     """Files in the folders of the stages that the settings do not lead to, sorted.
 
     Args:
-        settings: of params.yaml.
+        pipeline: of the current settings.
         root: the repository; the paths returned are relative to it.
     """
-    pipeline = Pipeline(settings)
     known: set[str] = set()
     for target in pipeline.walk(pipeline.report_targets()):
         made = Receipt.read(root / target.receipt)
@@ -33,10 +31,9 @@ def orphans(settings: Settings, root: Path) -> list[Path]:
     return sorted(path for path in found if path.as_posix() not in known)
 
 
-def remove(paths: Iterable[Path], root: Path) -> None:
+def remove(paths: Sequence[Path], root: Path) -> None:
     """Delete orphans, the folders that they leave empty, and Snakemake's records of them."""
-    chosen = list(paths)
-    for path in chosen:
+    for path in paths:
         try:
             (root / path).unlink()
         except OSError as error:
@@ -47,13 +44,7 @@ def remove(paths: Iterable[Path], root: Path) -> None:
             if len(folder.parts) < 3 or any((root / folder).iterdir()):
                 break
             (root / folder).rmdir()
-    names = [path.as_posix() for path in chosen]
-    for start in range(0, len(names), 500):
-        part = names[start : start + 500]
-        command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all"]
-        subprocess.run(
-            [*command, "--cleanup-metadata", *part],
-            cwd=root,
-            capture_output=True,
-            check=False,
-        )
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all"]
+    for start in range(0, len(paths), 500):
+        names = map(str, paths[start : start + 500])
+        subprocess.run([*command, "--cleanup-metadata", *names], cwd=root, capture_output=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from radpipe import inpainters
 from radpipe.errors import UserError
 from radpipe.evaluation import info
+from radpipe.inpainters import load
 from radpipe.inpainters.base import Inpainter
 from radpipe.lazy import pandas
 from radpipe.method import TRUTH
@@ -20,23 +20,19 @@ from radpipe.report.show import DISTANCES
 from radpipe.report.table import number
 from radpipe.verbs.picture import picture
 
-BLOCK = r"<!-- {name} -->\n.*?<!-- end -->"
-
 
 def write(pipeline: Pipeline, root: Path) -> list[str]:
     """Bring README.md up to date; the blocks that changed."""
     path = root / "README.md"
-    before = text = path.read_text(encoding="utf-8")
-    changed = []
+    text, changed = path.read_text(encoding="utf-8"), []
     for name, content in blocks(pipeline, root).items():
-        pattern = re.compile(BLOCK.format(name=name), re.DOTALL)
-        if not pattern.search(text):
+        found = re.search(rf"(?<=<!-- {name} -->\n).*?(?=<!-- end -->)", text, re.DOTALL)
+        if not found:
             raise UserError(f"README.md has no place for `{name}`", str(path), "add its marks")
-        block = f"<!-- {name} -->\n{content}\n<!-- end -->"
-        fresh = pattern.sub(lambda _, block=block: block, text)  # type: ignore[misc]
-        changed += [name] if fresh != text else []
-        text = fresh
-    if text != before:
+        if found[0] != f"{content}\n":
+            text = f"{text[: found.start()]}{content}\n{text[found.end() :]}"
+            changed.append(name)
+    if changed:
         path.write_text(text, encoding="utf-8", newline="\n")
     return changed
 
@@ -60,12 +56,10 @@ def comparison(table: pandas.DataFrame, pipeline: Pipeline) -> str:
     measured = set(rows.index.get_level_values("metric"))
     metrics = [m for m in ("lpips", next(filter(measured.__contains__, DISTANCES), "")) if m]
     columns = [(mask, metric) for mask in run.masks for metric in metrics]
-    head = [f"{mask}: {info(metric).display}" for mask, metric in columns]
-    lines = [["method", *head], ["---"] * (len(columns) + 1)]
+    lines = [["method", *(f"{mask}: {info(metric).display}" for mask, metric in columns)]]
     for method in (*run.methods, TRUTH):
-        label = "*the truth*" if method == TRUTH else f"**{_kind(method).label}**" if (
-            method == "rad"
-        ) else _kind(method).label  # fmt: skip
+        label = "*the truth*" if method == TRUTH else load(method).label
+        label = f"**{label}**" if method == "rad" else label
         entries = [_entry(rows.loc[(method, *c)]) for c in columns if (method, *c) in rows.index]
         lines += [[label, *entries]] if entries else []
     return _markdown(lines)
@@ -81,17 +75,16 @@ def methods(timing: pandas.DataFrame, pipeline: Pipeline) -> str:
     """What each method does with the known region, and what it costs here."""
     run = pipeline.settings.run
     own = timing[timing["dataset"] == run.datasets[0]]
-    head = ["method", "rule", "evaluations (official)", "seconds per image here", "source"]
-    lines = [head, ["---"] * len(head)]
+    lines = [["method", "rule", "evaluations (official)", "seconds per image here", "source"]]
     for method in run.methods:
-        kind, mine = _kind(method), own[own["method"] == method]
+        kind, mine = load(method), own[own["method"] == method]
         batch = mine[mine["budget"] == "run"].sort_values("batch").tail(1)
         official = mine[mine["budget"] == "official"]
         evaluations = " ".join(
-            number(part["evaluations"].iloc[0], 0) if name == "run" else
-            f"({number(part['evaluations'].iloc[0], 0)})"
-            for name, part in (("run", batch), ("official", official)) if len(part)
-        )  # fmt: skip
+            form.format(number(part["evaluations"].iloc[0], 0))
+            for form, part in (("{}", batch), ("({})", official))
+            if len(part)
+        )
         seconds = number(batch["seconds_median"].iloc[0]) if len(batch) else "not timed"
         lines.append([kind.label, kind.rule, evaluations, seconds, _source(kind)])
     return _markdown(lines)
@@ -104,9 +97,7 @@ def _source(kind: type[Inpainter]) -> str:
     return f"{authors.split(',')[0]} {year[0] if year else ''}".strip()
 
 
-def _kind(method: str) -> type[Inpainter]:
-    return inpainters.load(method)
-
-
 def _markdown(lines: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    """A table; the first line is its head."""
+    head, *body = lines
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *body])

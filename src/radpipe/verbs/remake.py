@@ -7,28 +7,25 @@ main table and the claims. The results of this folder stay as they are.
 
 from __future__ import annotations
 
-import csv
-import json
 import logging
-import math
 import shutil
 import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from radpipe.dag import Target
 from radpipe.errors import UserError
 from radpipe.pipeline import Pipeline
+from radpipe.verbs._tables import Rows, is_number, read
 
 log = logging.getLogger(__name__)
 
 FOLDER = Path(".radpipe/verify")  # a folder in it per digest of the table
 DONE = "compared"
-WORKFLOW = ("Snakefile", "workflow", "profiles", "params.yaml")  # what Snakemake reads
-RECORDS = Path(".snakemake/metadata")  # without them time stamps decide what is made again
+# what Snakemake reads; without its records time stamps would decide what is made again
+WORKFLOW = ("Snakefile", "workflow", "profiles", "params.yaml", ".snakemake/metadata")
 TABLE, CLAIMS = "main", "claims"
 CELL = ("dataset", "method", "mask", "metric")
 SAME, INSIDE, OUTSIDE = "the same", "inside the interval", "outside the interval"
@@ -65,7 +62,7 @@ class Verified:
         return "\n".join(lines)
 
 
-def remake(pipeline: Pipeline, root: Path, cores: str = "all") -> Verified:
+def remake(pipeline: Pipeline, root: Path, cores: str) -> Verified:
     """Sample and score every cell of the main table again, and compare.
 
     A killed run goes on where it was. After a whole one its folder is removed, unless something
@@ -80,14 +77,14 @@ def remake(pipeline: Pipeline, root: Path, cores: str = "all") -> Verified:
         UserError: the table here is not that of the current settings, or the run failed.
     """
     table, claims = (pipeline.target("table", name=name) for name in (TABLE, CLAIMS))
-    if not _current(pipeline, table, root):
+    if not (pipeline.current(table, root) and (root / _csv(TABLE)).is_file()):
         raise UserError(
             "this table is not there, or not that of the current settings and code",
-            f"results/tables/{TABLE}.csv",
-            f"run: snakemake --cores all results/tables/{TABLE}.csv; then verify again",
+            _csv(TABLE),
+            f"run: snakemake --cores all {_csv(TABLE)}; then verify again",
         )
     tables = [table]
-    if _current(pipeline, claims, root) and not _missing(pipeline, claims, root):
+    if pipeline.current(claims, root) and not _missing(pipeline, claims, root):
         tables.append(claims)
     folder = root / FOLDER / pipeline.digest(table)
     _clear(folder)
@@ -109,38 +106,25 @@ def _clear(folder: Path) -> None:
             shutil.rmtree(other)
 
 
-def cells(pipeline: Pipeline) -> list[Target]:
-    """What is made again: images and scores of the main table."""
-    shards = [shard for cell in pipeline.cells for shard in shards_of(pipeline, cell)]
-    return [*dict.fromkeys(shards), *pipeline.cells]
-
-
-def shards_of(pipeline: Pipeline, cell: Target) -> list[Target]:
-    """The sampling jobs of a cell."""
-    return [t for t in pipeline.upstream(cell) if t.stage.name == "sample"]
-
-
 def compare(pipeline: Pipeline, root: Path, other: Path, with_claims: bool) -> Verified:
     """Tables and images of `root` against those made again in `other`."""
-    found = Verified()
-    _compare_values(_rows(root, TABLE), _rows(other, TABLE), found)
+    found = Verified(all_cells=len(pipeline.cells))
+    _compare_values(read(root / _csv(TABLE)), read(other / _csv(TABLE)), found)
     for cell in pipeline.cells:
-        shards = shards_of(pipeline, cell)
-        found.all_cells += 1
-        found.cells += all(_files(root, pipeline, t) == _files(other, pipeline, t) for t in shards)
+        pairs = [(t.under(root).made, t.under(other).made) for t in pipeline.samples(cell)]
+        found.cells += all(ours.files == again.files for ours, again in pairs)
     if with_claims:
-        _compare_claims(_rows(root, CLAIMS), _rows(other, CLAIMS), found)
+        _compare_claims(read(root / _csv(CLAIMS)), read(other / _csv(CLAIMS)), found)
     return found
 
 
-def _compare_values(ours: list[dict[str, str]], again: list[dict[str, str]],
-                    found: Verified) -> None:  # fmt: skip
+def _compare_values(ours: Rows, again: Rows, found: Verified) -> None:
     """Each value of the table here against its interval; one without an interval must agree."""
     values = {tuple(row[k] for k in CELL): row["value"] for row in again}
     for row in ours:
         key = tuple(row[k] for k in CELL)
         other = values.pop(key, "")
-        if not _number(row["value"]) and not _number(other):
+        if not is_number(row["value"]) and not is_number(other):
             continue
         verdict = _place(row, other)
         found.values[verdict] += 1
@@ -154,20 +138,12 @@ def _compare_values(ours: list[dict[str, str]], again: list[dict[str, str]],
 def _place(row: dict[str, str], again: str) -> str:
     if row["value"] == again:
         return SAME
-    if not _number(again) or not _number(row["low"]) or not _number(row["high"]):
+    if not all(map(is_number, (again, row["low"], row["high"]))):
         return OUTSIDE
     return INSIDE if float(row["low"]) <= float(again) <= float(row["high"]) else OUTSIDE
 
 
-def _number(text: str) -> bool:
-    try:
-        return not math.isnan(float(text))
-    except ValueError:
-        return False
-
-
-def _compare_claims(ours: list[dict[str, str]], again: list[dict[str, str]],
-                    found: Verified) -> None:  # fmt: skip
+def _compare_claims(ours: Rows, again: Rows, found: Verified) -> None:
     verdicts = {(row["dataset"], row["claim"]): row["verdict"] for row in again}
     found.claims = len(ours)
     for row in ours:
@@ -177,20 +153,8 @@ def _compare_claims(ours: list[dict[str, str]], again: list[dict[str, str]],
             found.faults.append(f"differs: {name}: {row['verdict']}, again {verdict}")
 
 
-def _rows(root: Path, table: str) -> list[dict[str, str]]:
-    with (root / f"results/tables/{table}.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def _files(root: Path, pipeline: Pipeline, target: Target) -> Any:
-    """Names, sizes and checksums of a target's files."""
-    return json.loads((root / target.receipt).read_text())["files"]
-
-
-def _current(pipeline: Pipeline, table: Target, root: Path) -> bool:
-    """Whether a table is there and of the current settings: others are nothing to compare with."""
-    csv_file = root / f"results/tables/{table['name']}.csv"
-    return csv_file.is_file() and pipeline.current(table, root)
+def _csv(table: str) -> str:
+    return f"results/tables/{table}.csv"
 
 
 def _missing(pipeline: Pipeline, table: Target, root: Path) -> list[str]:
@@ -201,14 +165,13 @@ def _missing(pipeline: Pipeline, table: Target, root: Path) -> list[str]:
 
 
 def _prepare(pipeline: Pipeline, tables: list[Target], root: Path, folder: Path) -> None:
-    """Everything that the tables stand on, without what is made again."""
-    again = {*cells(pipeline), *tables}
-    for name in WORKFLOW:
+    """Everything that the tables stand on, without what is made again: images and scores of the
+    main table."""
+    samples = [target for cell in pipeline.cells for target in pipeline.samples(cell)]
+    again = {*samples, *pipeline.cells, *tables}
+    kept = [t for t in pipeline.walk(tables) if t not in again]
+    for name in (*WORKFLOW, *(name for target in kept for name in pipeline.kept(target))):
         _copy(root / name, folder / name)
-    _copy(root / RECORDS, folder / RECORDS)
-    for target in pipeline.walk(tables):
-        for name in pipeline.kept(target) if target not in again else ():
-            _copy(root / name, folder / name)
 
 
 def _copy(source: Path, to: Path) -> None:
@@ -224,7 +187,7 @@ def _copy(source: Path, to: Path) -> None:
 
 def _run(pipeline: Pipeline, tables: list[Target], folder: Path, cores: str) -> None:
     snakemake = [sys.executable, "-m", "snakemake", "--cores", cores, "--quiet", "rules"]
-    names = [f"results/tables/{table['name']}.csv" for table in tables]
+    names = [_csv(table["name"]) for table in tables]
     log.info("%d cells are sampled and scored again in %s", len(pipeline.cells), folder)
     done = subprocess.run([*snakemake, "--", *names], cwd=folder)
     if done.returncode:

@@ -7,21 +7,19 @@ tracks, so a fresh clone has every result of dvc.lock without credentials. `publ
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from radpipe.errors import UserError
+from radpipe.files import checksum, write_text
 from radpipe.pipeline import Pipeline
 from radpipe.yamlfile import load_yaml
 
@@ -30,20 +28,11 @@ log = logging.getLogger(__name__)
 NAME = "demo"
 REMOTE = Path(".dvc/demo-remote")
 CACHE = Path(".dvc/cache")
+NO_GIT = Path(".radpipe/no-git")  # what DVC is told where there is no git
 LIMIT = 40_000_000  # bytes; it is part of every clone
 
 
-@dataclass(frozen=True)
-class Published:
-    """What `publish` did."""
-
-    objects: int
-    size: int
-    added: int
-    removed: int
-
-
-def publish(pipeline: Pipeline, root: Path, limit: int = LIMIT) -> Published:
+def publish(pipeline: Pipeline, root: Path, limit: int = LIMIT) -> str:
     """Put the results that dvc.lock names into the embedded remote, and nothing else.
 
     Args:
@@ -51,79 +40,109 @@ def publish(pipeline: Pipeline, root: Path, limit: int = LIMIT) -> Published:
         root: the repository.
         limit: most bytes that the remote may hold.
 
+    Returns:
+        What was done.
+
     Raises:
         UserError: the results are not those of the current settings and code, or they are too
             big. The remote is then as it was.
     """
     stale = json.loads(dvc(root, "status", "--json").stdout or "{}")
     if stale:
+        changes = chain(*stale.values())  # each a word, or groups of paths
+        names = chain(*([c] if isinstance(c, str) else chain(*c.values()) for c in changes))
         raise UserError(
             "the results here are not what dvc.lock records for these settings and this code",
-            ", ".join(sorted(_paths(stale))) or "dvc.yaml",
+            ", ".join(sorted(set(names))) or "dvc.yaml",
             "run: dvc repro; then publish again",
         )
-    _require_current(pipeline, root)
-    wanted = {name: _size(root, name) for name in objects(root)}
-    total = sum(wanted.values())
-    if total > limit:
-        raise UserError(
-            f"the results take {total / 1e6:.1f} MB, {REMOTE} may hold {limit / 1e6:.0f} MB",
-            _largest(root),
-            "make them fewer or smaller, or push them to a remote of your own: dvc push -r NAME",
-        )
-    before = set(stored(root))
-    dvc(root, "push", "-q", "-r", NAME)
-    removed = _remove_others(root, set(wanted))
-    return Published(len(wanted), total, len(set(wanted) - before), removed)
-
-
-def _require_current(pipeline: Pipeline, root: Path) -> None:
-    """`dvc commit` records any settings beside any results; receipts say what they are of."""
     for target in pipeline.walk(pipeline.report_targets()):
+        # `dvc commit` records any settings beside any results; receipts say what they are of
         if not pipeline.current(target, root):
             raise UserError(
                 "dvc.lock records results that are not those of the settings and the code",
                 target.receipt,
                 "run: snakemake --cores all all, then dvc repro; then publish again",
             )
+    if missing := lacking(root):
+        do = "fetch it: dvc fetch; or run: dvc repro"
+        raise UserError("DVC's cache lacks a result", missing[0], do)
+    wanted = set(objects(root))
+    size = sum(_cached(root, name).stat().st_size for name in wanted)
+    if size > limit:
+        ranked = sorted(outputs(root).values(), key=lambda entry: -entry["size"])
+        raise UserError(
+            f"the results take {size / 1e6:.1f} MB, {REMOTE} may hold {limit / 1e6:.0f} MB",
+            ", ".join(f"{entry['path']} {entry['size'] / 1e6:.1f} MB" for entry in ranked),
+            "make them fewer or smaller, or push them to a remote of your own: dvc push -r NAME",
+        )
+    added = len(wanted - stored(root).keys())
+    dvc(root, "push", "-q", "-r", NAME)
+    # `dvc gc --cloud` would empty the local cache too
+    others = [path for name, path in stored(root).items() if name not in wanted]
+    for path in others:
+        path.unlink()
+        if not any(path.parent.iterdir()):
+            path.parent.rmdir()
+    return (
+        f"{REMOTE}: {len(wanted)} files, {size / 1e6:.1f} MB "
+        f"({added} added, {len(others)} removed)\n"
+        f"now: git add dvc.lock {REMOTE} results && git commit"
+    )
 
 
-def objects(root: Path) -> Iterator[str]:
-    """Checksums of all files that dvc.lock names, listings of folders included, each once.
+def outputs(root: Path) -> dict[str, dict[str, Any]]:
+    """Path -> what dvc.lock says of a result; those that git keeps are left out.
 
     Raises:
-        UserError: there is no dvc.lock, or DVC's cache lacks a result.
+        UserError: there is no dvc.lock.
     """
-    seen: dict[str, None] = {}
-    for path, name in outputs(root).items():
-        seen[name] = None
-        if name.endswith(".dir"):
-            listing = _object(root / CACHE, name)
-            if not listing.is_file():
-                raise UserError(
-                    "DVC's cache lacks a result", path, "fetch it: dvc fetch; or run: dvc repro"
-                )
-            seen |= {entry["md5"]: None for entry in json.loads(listing.read_text())}
-    yield from seen
-
-
-def outputs(root: Path) -> dict[str, str]:
-    """Path -> checksum of the results that DVC keeps (those that git keeps are left out)."""
     lock = root / "dvc.lock"
     if not lock.is_file():
         raise UserError("no result is recorded yet", "dvc.lock", "run: dvc repro")
-    stages = _yaml(root / "dvc.yaml")["stages"]
     in_git = {
         path
-        for stage in stages.values()
-        for entry in stage.get("outs", [])
+        for entry in _outs(root / "dvc.yaml")
         if isinstance(entry, dict)
         for path, options in entry.items()
         if options.get("cache") is False
     }
-    recorded = _yaml(lock)["stages"]
-    entries = [entry for stage in recorded.values() for entry in stage.get("outs", [])]
-    return {e["path"]: e["md5"] for e in entries if e["path"] not in in_git}
+    return {entry["path"]: entry for entry in _outs(lock) if entry["path"] not in in_git}
+
+
+def _outs(path: Path) -> list[Any]:
+    """What the stages of dvc.yaml or dvc.lock make."""
+    stages = load_yaml(path.read_text(encoding="utf-8"), str(path))["stages"].values()
+    return [entry for stage in stages for entry in stage.get("outs", [])]
+
+
+def objects(root: Path) -> Iterator[str]:
+    """Checksums of all files that dvc.lock names, listings of folders included."""
+    for entry in outputs(root).values():
+        yield entry["md5"]
+        yield from _listed(root, entry["md5"])
+
+
+def lacking(root: Path) -> list[str]:
+    """Results of dvc.lock that DVC's cache does not hold with all their files; a checkout of such
+    a one would lose some."""
+    return [
+        path
+        for path, entry in outputs(root).items()
+        if not _cached(root, entry["md5"]).is_file()
+        or not all(_cached(root, name).is_file() for name in _listed(root, entry["md5"]))
+    ]
+
+
+def _listed(root: Path, name: str) -> list[str]:
+    """Checksums of the files in a folder of DVC's cache."""
+    listing = json.loads(_cached(root, name).read_text()) if name.endswith(".dir") else []
+    return [entry["md5"] for entry in listing]
+
+
+def _cached(root: Path, name: str) -> Path:
+    """Where DVC's cache keeps the content of a checksum."""
+    return root / CACHE / "files" / "md5" / name[:2] / name[2:]
 
 
 def stored(root: Path) -> dict[str, Path]:
@@ -132,145 +151,67 @@ def stored(root: Path) -> dict[str, Path]:
     return {p.parent.name + p.name: p for p in sorted(folder.glob("??/*"))}
 
 
-def pull(root: Path) -> bool:
+def pull(root: Path) -> None:
     """Fetch the results that dvc.lock names, without touching work that exists only here.
 
     Never fails for want of git, of a dvc.lock or of the remote: what is missing is computed.
-
-    Returns:
-        Whether the recorded results are in place.
     """
     if not (root / "dvc.lock").is_file():
         log.info("no cached results (there is no dvc.lock): everything will be computed")
-        return False
-    with _environment(root) as environment:
-        dvc(root, "fetch", "-q", env=environment, check=False)
-        whole = {path: _whole(root, name) for path, name in outputs(root).items()}
-        lacking = [path for path, there in whole.items() if not there]
-        if lacking:
-            log.info(
-                "the remote lacks %s of dvc.lock: what is missing will be computed, unless who has "
-                "it types: dvc push",
-                ", ".join(lacking),
-            )
-        there = [path for path in whole if path not in lacking]
-        if not there:
-            return False
-        lost = sorted(str(path) for path in only_here(root, environment))
-        if lost:
-            log.info(
-                "results here differ from the cached ones and are kept (%s%s)\n"
-                "  to take the cached ones instead: dvc checkout --force",
-                lost[0],
-                f" and {len(lost) - 1} more" if len(lost) > 1 else "",
-            )
-            return False
-        done = dvc(root, "checkout", "-q", *there, env=environment, check=False)
+        return
+    dvc(root, "fetch", "-q", check=False)
+    missing = lacking(root)
+    if missing:
+        log.info(
+            "the remote lacks %s of dvc.lock: what is missing will be computed, unless who has "
+            "it types: dvc push",
+            ", ".join(missing),
+        )
+    there = [path for path in outputs(root) if path not in missing]
+    if not there:
+        return
+    if lost := only_here(root):
+        log.info(
+            "results here differ from the cached ones and are kept (%s)\n"
+            "  to take the cached ones instead: dvc checkout --force",
+            lost,
+        )
+        return
+    done = dvc(root, "checkout", "-q", *there, check=False)
     if done.returncode:
         log.info("the cached results could not be put in place: %s", _reason(done))
-        return False
-    if lacking:
-        return False
-    log.info("cached results are in place: only what changed since will be computed")
-    return True
+    elif not missing:
+        log.info("cached results are in place: only what changed since will be computed")
 
 
-def _whole(root: Path, name: str) -> bool:
-    """Whether DVC's cache holds a result with all its files; a checkout without would lose some."""
-    path = _object(root / CACHE, name)
-    if not path.is_file():
-        return False
-    listed = json.loads(path.read_text()) if name.endswith(".dir") else []
-    return all(_object(root / CACHE, entry["md5"]).is_file() for entry in listed)
-
-
-def only_here(root: Path, environment: dict[str, str] | None = None) -> Iterator[Path]:
-    """Files that a checkout would overwrite or remove and that are in no cache."""
-    done = dvc(root, "data", "status", "--granular", "--json", env=environment)
+def only_here(root: Path) -> str:
+    """The first file that a checkout would overwrite or remove and that is in no cache, and how
+    many more there are; empty if there is none."""
+    done = dvc(root, "data", "status", "--granular", "--json")
     changes = json.loads(done.stdout or "{}").get("uncommitted", {})
     modified = [m if isinstance(m, str) else m["new"] for m in changes.get("modified", [])]
-    for name in [*modified, *changes.get("added", [])]:
-        path = root / name
-        if path.is_file() and not _object(root / CACHE, _md5(path)).is_file():
-            yield path.relative_to(root)
+    lost = sorted(
+        name
+        for name in [*modified, *changes.get("added", [])]
+        if (root / name).is_file() and not _cached(root, checksum(root / name, "md5")).is_file()
+    )
+    return f"{lost[0]} and {len(lost) - 1} more" if len(lost) > 1 else "".join(lost)
 
 
-def _md5(path: Path) -> str:
-    """DVC's name for a file's content."""
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+def dvc(root: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run DVC of this environment in the repository; a failure becomes one message.
 
-
-def _object(store: Path, name: str) -> Path:
-    """Where a DVC store keeps the content of a checksum."""
-    return store / "files" / "md5" / name[:2] / name[2:]
-
-
-def _size(root: Path, name: str) -> int:
-    path = _object(root / CACHE, name)
-    if not path.is_file():
-        raise UserError("DVC's cache lacks a result", str(path), "run: dvc repro")
-    return path.stat().st_size
-
-
-def _largest(root: Path) -> str:
-    """The recorded folders by size, for the refusal."""
-    lock = _yaml(root / "dvc.lock")["stages"]
-    ours = outputs(root)
-    sizes = {e["path"]: e["size"] for s in lock.values() for e in s["outs"] if e["path"] in ours}
-    ranked = sorted(sizes.items(), key=lambda item: -item[1])
-    return ", ".join(f"{path} {size / 1e6:.1f} MB" for path, size in ranked)
-
-
-def _remove_others(root: Path, wanted: set[str]) -> int:
-    """Remove what dvc.lock does not name. (`dvc gc --cloud` would empty the local cache too.)"""
-    others = [path for name, path in stored(root).items() if name not in wanted]
-    for path in others:
-        path.unlink()
-        if not any(path.parent.iterdir()):
-            path.parent.rmdir()
-    return len(others)
-
-
-def _yaml(path: Path) -> Any:
-    return load_yaml(path.read_text(encoding="utf-8"), str(path))
-
-
-def _paths(status: Any) -> set[str]:
-    """Names of what `dvc status --json` calls changed."""
-    found: set[str] = set()
-    for changes in status.values():
-        for change in changes:
-            if isinstance(change, str):
-                found.add(change)
-            else:
-                found |= {str(path) for group in change.values() for path in group}
-    return found
-
-
-@contextmanager
-def _environment(root: Path) -> Iterator[dict[str, str]]:
-    """Where there is no git (a downloaded archive), DVC is told so for this one command."""
+    Where there is no git (a downloaded archive), DVC is told so for this one command.
+    """
+    environment = os.environ | {"DVC_NO_ANALYTICS": "1"}
     in_git = any((folder / ".git").exists() for folder in (root, *root.resolve().parents))
-    if in_git and shutil.which("git"):
-        yield {}
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "config").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
-        yield {"DVC_SYSTEM_CONFIG_DIR": folder}
-
-
-def dvc(
-    root: Path, *arguments: str, env: dict[str, str] | None = None, check: bool = True
-) -> subprocess.CompletedProcess[str]:
-    """Run DVC of this environment in the repository; a failure becomes one message."""
+    if not (in_git and shutil.which("git")):
+        write_text(root / NO_GIT / "config", "[core]\n    no_scm = true\n")
+        environment["DVC_SYSTEM_CONFIG_DIR"] = str((root / NO_GIT).resolve())
     done = subprocess.run(
         [sys.executable, "-m", "dvc", *arguments],
         cwd=root,
-        env=os.environ | {"DVC_NO_ANALYTICS": "1"} | (env or {}),
+        env=environment,
         capture_output=True,
         text=True,
     )

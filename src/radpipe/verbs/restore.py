@@ -28,11 +28,10 @@ def restore(root: Path, yes: bool) -> None:
         UserError: there is no git; DVC's cache lacks a recorded result; results would be lost.
     """
     _git(root, "cat-file", "-e", "HEAD:dvc.lock")
-    lost = sorted(str(path) for path in remote.only_here(root))
+    lost = remote.only_here(root)
     if lost and not yes:
-        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         raise UserError(
-            f"results that are nowhere else would be lost ({lost[0]}{more})",
+            f"results that are nowhere else would be lost ({lost})",
             do="keep them: dvc repro, then git commit; or lose them: radpipe restore --yes",
         )
     _git(root, "checkout", "-q", "HEAD", "--", *RECORDED)

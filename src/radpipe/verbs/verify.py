@@ -26,7 +26,6 @@ from radpipe.progress import bar
 from radpipe.receipts import Folder
 from radpipe.stages import evaluate, sample
 
-SHARE = 4  # images of a cell
 UNCHANGED = 1e-6  # of a score, relative: it is written with nine digits
 
 
@@ -63,7 +62,7 @@ class Verified:
         return "\n".join(lines)
 
 
-def verify(pipeline: Pipeline, root: Path, share: int = SHARE) -> Verified:
+def verify(pipeline: Pipeline, root: Path, share: int) -> Verified:
     """Sample and score some images of every cell of the main table again, and compare.
 
     Args:
@@ -74,32 +73,28 @@ def verify(pipeline: Pipeline, root: Path, share: int = SHARE) -> Verified:
     Raises:
         UserError: a result is missing, damaged, or not that of the settings and the code.
     """
-    jobs = list(_jobs(pipeline, root))
+    jobs = [  # each that scored a cell, and those that sampled it
+        (_job(pipeline, root, cell), [_job(pipeline, root, t) for t in pipeline.samples(cell)])
+        for cell in pipeline.cells
+    ]
     found = Verified(cells=len(jobs))
     with bar(len(jobs) * share, "verify") as progress:
-        for cell, scores, shards in jobs:
+        for scores, shards in jobs:
             for shard in shards:
                 chosen = _chosen(shard, math.ceil(share / len(shards)))
-                _compare(scores, shard, chosen, cell, found)
+                _compare(scores, shard, chosen, found)
                 progress.update(len(chosen))
     return found
 
 
-def _jobs(pipeline: Pipeline, root: Path) -> Iterator[tuple[Target, Job, list[Job]]]:
-    """(cell, the job that scored it, the jobs that sampled it) of the main table."""
-    for cell in pipeline.cells:
-        sampled = [t for t in pipeline.upstream(cell) if t.stage.name == "sample"]
-        for target in (cell, *sampled):
-            if not pipeline.current(target, root):
-                raise UserError(
-                    "a result is not there, or not that of the current settings and code",
-                    target.receipt,
-                    "run: snakemake --cores all results/tables/main.csv; then verify again",
-                )
-        yield cell, _job(pipeline, root, cell), [_job(pipeline, root, t) for t in sampled]
-
-
 def _job(pipeline: Pipeline, root: Path, target: Target) -> Job:
+    """The job that made a result; refused where the result is not its own."""
+    if not pipeline.current(target, root):
+        raise UserError(
+            "a result is not there, or not that of the current settings and code",
+            target.receipt,
+            "run: snakemake --cores all results/tables/main.csv; then verify again",
+        )
     return Job(pipeline.slice(target), root, pipeline.view(target).resources)
 
 
@@ -110,7 +105,7 @@ def _chosen(job: Job, count: int) -> list[str]:
     return sorted(generator.permutation(rows["image"].to_numpy())[:count].tolist())
 
 
-def _compare(scores: Job, job: Job, chosen: list[str], cell: Target, found: Verified) -> None:
+def _compare(scores: Job, job: Job, chosen: list[str], found: Verified) -> None:
     """Make some images of a shard again, and hold them and their scores to those that are here."""
     torch.set_num_threads(job.threads)
     again = sample.inpaint(job, chosen)
@@ -127,8 +122,8 @@ def _compare(scores: Job, job: Job, chosen: list[str], cell: Target, found: Veri
             moved = abs(float(np.nanmean(after - before)))
             if not moved <= allowed:
                 found.faults.append(
-                    f"differs: {cell['method']} {cell['mask']} {name}: by {moved:.4g} on average "
-                    f"over {len(before)} images, may be {allowed:.4g}"
+                    f"differs: {job.wildcards['method']} {job.wildcards['mask']} {name}: by "
+                    f"{moved:.4g} on average over {len(before)} images, may be {allowed:.4g}"
                 )
 
 
