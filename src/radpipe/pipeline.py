@@ -152,11 +152,12 @@ class Pipeline:
         return None if found is None or found.digest == self.digest(target) else found
 
     def kept(self, target: Target) -> list[str]:
-        """The files that every copy of the results has: all but an ablation's bulk.
+        """The files that every copy of the results has: all but the bulk that stages declare.
 
-        Images, their features, weights and mask banks of ablation variants are not versioned
-        (.dvcignore): with them the embedded remote would be twice as large as it may be. Their
-        scores, receipts and loss curves are; Snakemake makes the rest again where it is needed.
+        Images of a cell beyond the first, features, and whatever is large of ablation variants are
+        not versioned (.dvcignore): with them the embedded remote would be three times as large as
+        it may be. Scores, receipts and loss curves are; Snakemake makes the rest again where it is
+        needed.
         """
         bulk = {f"{target.folder}/{name}" for name in target.stage.bulk(self, target)}
         return [name for name in target.outputs if name not in bulk]

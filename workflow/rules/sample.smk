@@ -9,6 +9,7 @@ use rule job as sample with:
     output:
         receipt="results/samples/{dataset}/{method}/{mask}/{shard}.json",
         images="results/samples/{dataset}/{method}/{mask}/{shard}.zip",
+        rest="results/samples/{dataset}/{method}/{mask}/{shard}.rest.zip",
         seconds="results/samples/{dataset}/{method}/{mask}/{shard}.csv",
     log:
         "results/logs/sample/{dataset}-{method}-{mask}-{shard}.log",

@@ -45,13 +45,15 @@ def _grid(
     truths = ImageStore(job.folder("data", dataset=dataset).file(f"{split}.zip"))
     holes = ImageStore(job.folder("holes", **place).file("holes.zip"))
     scores = pandas.DataFrame({m: t.reindex(columns=[SHOWN])[SHOWN] for m, t in tables.items()})
-    chosen = choose(scores.reindex([i for i in truths.ids if i in scores.index]))
+    shards = {m: job.folders("sample", method=m, **place) for m in tables}
+    stores = {
+        m: [ImageStore(f.file(f"{f.receipt.stem}.zip")) for f in own] for m, own in shards.items()
+    }
+    kept = {i for store in next(iter(stores.values())) for i in store.ids}
+    chosen = choose(scores.reindex([i for i in truths.ids if i in scores.index and i in kept]))
     ids = [i for _, i in chosen]
     shown = [truths.read(i) for i in ids]
     rows = [[images.with_hole(t, holes.read(i)) for t, i in zip(shown, ids, strict=True)]]
-    for method in tables:
-        shards = job.folders("sample", method=method, **place)
-        stores = [ImageStore(f.file(f"{f.receipt.stem}.zip")) for f in shards]
-        rows.append([next(s for s in stores if i in s).read(i) for i in ids])
+    rows += [[next(s for s in own if i in s).read(i) for i in ids] for own in stores.values()]
     titles = [title for title, _ in chosen]
     return images.Grid(f"{dataset}, {mask}", titles, [*rows, shown]), scores.loc[ids]

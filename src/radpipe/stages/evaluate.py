@@ -58,7 +58,7 @@ STAGE = Stage(
     ),
     plugins=lambda pipeline, target: modules(pipeline.view(target).evaluation.metrics),
     upstream=_upstream,
-    bulk=lambda pipeline, target: ["features.npz"] if target.method.is_variant else [],
+    bulk=lambda pipeline, target: ["features.npz"],
 )
 
 
@@ -108,8 +108,9 @@ def outputs_of(job: Job) -> tuple[pandas.DataFrame, np.ndarray]:
     """Measured rows and images `[N, H, W, 3]` of all shards, sorted by image id."""
     tables, stores = [], {}
     for folder in job.folders("sample"):
-        store = ImageStore(folder.file(f"{folder.receipt.stem}.zip"))
-        stores.update(dict.fromkeys(store.ids, store))
+        for end in ("zip", "rest.zip"):
+            store = ImageStore(folder.file(f"{folder.receipt.stem}.{end}"))
+            stores.update(dict.fromkeys(store.ids, store))
         path = folder.path / f"{folder.receipt.stem}.csv"
         tables.append(pandas.read_csv(path, dtype={"image": str}))
     rows = pandas.concat(tables).sort_values("image", ignore_index=True)

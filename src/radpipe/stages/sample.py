@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from radpipe.pipeline import Pipeline
 
 COLUMNS = ("image", "seed", "evaluations", "seconds")
+KEPT = 100  # images of a cell that every copy of the results has; the others stay where they arose
 
 
 def _values(pipeline: Pipeline, target: Target) -> dict[str, Any]:
@@ -48,14 +49,17 @@ def _upstream(pipeline: Pipeline, target: Target) -> list[Target]:
 STAGE = Stage(
     name="sample",
     folder="results/samples/{dataset}/{method}/{mask}",
-    files=("{shard}.zip",),
+    files=("{shard}.zip", "{shard}.rest.zip"),
     extras=("{shard}.csv",),
     receipt="{shard}.json",
     keys=("seed", "datasets.{dataset}.size", "sampling", "evaluation.images", "evaluation.split"),
     values=_values,
     plugins=lambda pipeline, target: [f"inpainters.{target.method.name}"],
     upstream=_upstream,
-    bulk=lambda pipeline, target: [f"{target['shard']}.zip"] if target.method.is_variant else [],
+    bulk=lambda pipeline, target: [
+        f"{target['shard']}.{end}"
+        for end in (("zip", "rest.zip") if target.method.is_variant else ("rest.zip",))
+    ],
 )
 
 
@@ -73,7 +77,7 @@ def run(job: Job) -> None:
     todo = [i for i in ids if not _finished(job.resume, i)]
     if todo:
         _inpaint(job, _inpainter(job), truths, holes, ids, todo)
-    _gather(job, ids)
+    _gather(job, ids, set(truths.ids[:KEPT]))
 
 
 def inpaint(job: Job, ids: list[str]) -> np.ndarray:
@@ -145,13 +149,16 @@ def _keep(folder: Path, name: str, image: np.ndarray, row: tuple[object, ...]) -
     write_json(folder / f"{name}.json", dict(zip(COLUMNS, row, strict=True)))
 
 
-def _gather(job: Job, ids: list[str]) -> None:
+def _gather(job: Job, ids: list[str], kept: set[str]) -> None:
     shard = job.wildcards["shard"]
     rows = [json.loads((job.resume / f"{i}.json").read_text()) for i in ids]
-    with image_writer(job.out / f"{shard}.zip") as writer:
-        for name in ids:
-            writer.add(name, decode_png((job.resume / f"{name}.png").read_bytes()))
+    parts = {f"{shard}.zip": [i for i in ids if i in kept],
+             f"{shard}.rest.zip": [i for i in ids if i not in kept]}  # fmt: skip
+    for part, names in parts.items():
+        with image_writer(job.out / part) as writer:
+            for name in names:
+                writer.add(name, decode_png((job.resume / f"{name}.png").read_bytes()))
     lines = [",".join(COLUMNS)] + [",".join(str(row[c]) for c in COLUMNS) for row in rows]
     write_text(job.out / f"{shard}.csv", "\n".join(lines) + "\n")
     evaluations = sorted({row["evaluations"] for row in rows})
-    job.finish(f"{shard}.zip", images=len(ids), evaluations=evaluations)
+    job.finish(*parts, images=len(ids), evaluations=evaluations)

@@ -100,16 +100,21 @@ def _job(pipeline: Pipeline, root: Path, target: Target) -> Job:
 
 def _chosen(job: Job, count: int) -> list[str]:
     """Images of a shard, chosen by the settings' seed."""
-    rows = pandas.read_csv(job.out / f"{job.wildcards['shard']}.csv", dtype={"image": str})
+    ids = np.array(_stored(job).ids)
     generator = np.random.default_rng([job.settings["seed"], int(job.wildcards["shard"])])
-    return sorted(generator.permutation(rows["image"].to_numpy())[:count].tolist())
+    return sorted(generator.permutation(ids)[:count].tolist())
+
+
+def _stored(job: Job) -> ImageStore:
+    """The images of a shard that every copy of the results has."""
+    return ImageStore(Folder(job.out, job.receipt).file(f"{job.wildcards['shard']}.zip"))
 
 
 def _compare(scores: Job, job: Job, chosen: list[str], found: Verified) -> None:
     """Make some images of a shard again, and hold them and their scores to those that are here."""
     torch.set_num_threads(job.threads)
     again = sample.inpaint(job, chosen)
-    store = ImageStore(Folder(job.out, job.receipt).file(f"{job.wildcards['shard']}.zip"))
+    store = _stored(job)
     stored = np.stack([store.read(name) for name in chosen])
     found.images += len(chosen)
     found.same += int((again == stored).all(axis=(1, 2, 3)).sum())
