@@ -89,13 +89,16 @@ class Tree:
         images = np.arange(1, 101) * 400
         curve = {column: 0.1 + 1 / np.arange(1, 101) for column in columns}
         pd.DataFrame({"images": images} | curve).to_csv(job.out / "loss.csv", index=False)
-        job.finish(name, images=40000, **facts)
+        job.finish(name, **{"images": 40000, **facts})
 
     def _base(self, job: Job) -> None:
         self._training(job, "model.safetensors", ("loss", "mse", "vlb"))
 
     def _rad(self, job: Job) -> None:
-        self._training(job, "adapter/adapter_model.safetensors", ("loss", "mse", "vlb"))
+        images = job.settings["training.rad"]["images"]
+        self._training(
+            job, "adapter/adapter_model.safetensors", ("loss", "mse", "vlb"), images=images
+        )
 
     def _lama(self, job: Job) -> None:
         columns = ("generator_loss", "discriminator_loss", "generator_l1")
@@ -111,6 +114,14 @@ class Tree:
         grey = [np.where(hole(i)[..., None], 128, picture(i)) for i in range(IMAGES)]
         store(job.out / "0.zip", [image.astype(np.uint8) for image in grey])
         job.finish("0.zip")
+
+    def _draws(self, job: Job) -> None:
+        with image_writer(job.out / "draws.zip") as writer:
+            for mask in job.settings["run.masks"]:
+                for draw in range(2):
+                    writer.add(f"{mask}.{draw}.{IDS[0]}", picture(draw))
+        (job.out / "reverse.gif").write_bytes(b"GIF")
+        job.finish("draws.zip", "reverse.gif")
 
     def _reference(self, job: Job) -> None:
         (job.out / "features.npz").write_bytes(b"reference")

@@ -24,7 +24,9 @@ from report_tree import Tree, make_settings, picture
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
-    settings = make_settings(methods=["rad", "telea"], masks=["box"], ablations=["lora_rank"])
+    settings = make_settings(
+        methods=["rad", "telea"], masks=["box"], ablations=["lora_rank", "length"]
+    )
     made = Tree(tmp_path_factory.mktemp("figures"), Pipeline(settings))
     made.write(*(target_of("figure", name=name) for name in names("figure")))
     return made
@@ -102,7 +104,8 @@ def test_ranked_images_are_the_extremes_and_the_middle() -> None:
 
 
 def test_plotted_numbers_are_the_scores(tree: Tree) -> None:
-    data = draw(tree, "ablations").data.set_index("method")
+    data = draw(tree, "ablations").data
+    data = data[data["ablation"] == "lora_rank"].set_index("method")
     assert data["value"].to_dict() == {
         "rad@reference": 0.15, "rad@lora_rank-rank_4": 0.17, "rad@lora_rank-rank_64": 0.17,
     }  # fmt: skip
@@ -128,9 +131,20 @@ def test_without_ablations_the_figure_says_so(tmp_path: Path) -> None:
 
 def test_a_figure_of_ablations_says_what_was_trained(tree: Tree) -> None:
     drawing = draw(tree, "ablations")
-    (title,) = (part.get_suptitle() for part in drawing.figure.subfigs)
-    assert title.endswith("\nRAD trained on 40,000 images")
-    assert set(drawing.data["images"]) == {40000}
+    title, _ = (part.get_suptitle() for part in drawing.figure.subfigs)
+    images = tree.pipeline.settings.training.ablation_images
+    assert title.endswith(f"\nRAD trained on {images:,} images")
+    ranks = drawing.data[drawing.data["ablation"] == "lora_rank"]
+    assert set(ranks["images"]) == {images}
+
+
+def test_quality_against_the_length_of_the_training(tree: Tree) -> None:
+    data = draw(tree, "training_length").data
+    settings = tree.pipeline.settings.training
+    whole = settings.rad.images
+    lengths = {whole / 40, whole * 2 / 5, settings.ablation_images, whole}
+    assert set(data.loc[data["images"].notna(), "images"]) == lengths
+    assert set(data.loc[data["images"].isna(), "method"]) == {"telea"}
 
 
 def test_methods_are_told_apart_without_colour() -> None:

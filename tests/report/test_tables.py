@@ -210,7 +210,7 @@ def test_equal_results_give_equal_bytes(tmp_path: Path) -> None:
 def test_all_tables_build_without_ablations_and_say_not_run(tmp_path: Path) -> None:
     for name in (n for n in names("table") if n.startswith("ablation_")):
         table, _ = build(tmp_path, name, ablations=[])
-        variants = table.data[~table.data["method"].isin(["rad", "truth"])]
+        variants = table.data[~table.data["method"].isin(["rad", "repaint", "truth"])]
         assert set(variants["value"]) == {"not run"}
         assert table.footer[0].startswith("not run")
         assert "to `run.ablations`" in table.footer[0]
