@@ -22,34 +22,37 @@ Edit = tuple[str, Any, dict[str, int], str, str]
 MAIN, TIMING, SCHEDULE = "table:main", "table:timing", "figure:noise_schedule"
 QUALITATIVE, CURVES, MASKS = "figure:qualitative", "figure:training_curves", "figure:mask_bank"
 GAUSSIAN, NONE = "table:gaussian", ""
-RAD = {"rad": 1, "sample": 1, "evaluate": 1, "timing": 1}
+SAMPLED = {"sample": 1, "evaluate": 1, "timing": 1}
+RAD = {"rad": 1, "draws": 1} | SAMPLED
 EDITS: list[Edit] = [
     ("training.rad.lr", 5.5e-4, RAD, MAIN, MASKS),
     ("training.base.lr", 3.3e-4,
-     {"base": 1, "rad": 1, "sample": 2, "evaluate": 2, "timing": 2}, MAIN, MASKS),
+     {"base": 1, "rad": 1, "sample": 2, "evaluate": 2, "timing": 2, "draws": 1}, MAIN, MASKS),
     ("training.lama.lr", 2.2e-3, {}, NONE, MAIN),  # LaMa is not among the methods
-    ("inpainters.rad.steps", 2, {"sample": 1, "evaluate": 1, "timing": 1}, MAIN, CURVES),
-    ("inpainters.repaint.resamplings", 3, {"sample": 1, "evaluate": 1, "timing": 1}, MAIN, CURVES),
+    ("inpainters.rad.steps", 2, {"draws": 1} | SAMPLED, MAIN, CURVES),
+    ("inpainters.repaint.resamplings", 3, SAMPLED, MAIN, CURVES),
     ("inpainters.ddrm.steps", 3, {}, NONE, MAIN),  # nor is DDRM
-    ("sampling.precision", "bf16", {"sample": 3, "evaluate": 3, "timing": 3}, MAIN, CURVES),
+    ("sampling.precision", "bf16",
+     {"sample": 3, "evaluate": 3, "timing": 3, "draws": 1}, MAIN, CURVES),
     ("evaluation.bootstrap", 101, {"evaluate": 4}, MAIN, TIMING),
     ("evaluation.reference", "val", {"reference": 1, "evaluate": 4}, MAIN, TIMING),
     ("evaluation.fd_size", 65, {"reference": 1, "evaluate": 4}, MAIN, TIMING),
     ("evaluation.images", 6,
-     {"holes": 1, "sample": 3, "evaluate": 4, "timing": 3}, MAIN, CURVES),
+     {"holes": 1, "sample": 3, "evaluate": 4, "timing": 3, "draws": 1}, MAIN, CURVES),
     ("evaluation.figure_images", 2, {}, QUALITATIVE, MAIN),  # a plot's setting, the plot alone
     ("masks.training.count", 65, {"bank": 2} | RAD, MASKS, SCHEDULE),
     ("timing.repeats", 2, {"timing": 3}, TIMING, MAIN),
     ("gaussian.samples", 104, {"gaussian": 1}, GAUSSIAN, MAIN),
     ("run.methods", ["rad", "repaint", "telea", "biharmonic"],
-     {"sample": 1, "evaluate": 1, "timing": 1}, TIMING, SCHEDULE),
+     SAMPLED, TIMING, SCHEDULE),
     ("run.methods", ["rad", "telea"], {}, MAIN, SCHEDULE),  # nothing is timed again
-    ("run.masks", ["box", "wide"], {"holes": 1, "sample": 3, "evaluate": 4}, MAIN, CURVES),
+    ("run.masks", ["box", "wide"],
+     {"holes": 1, "sample": 3, "evaluate": 4, "draws": 1}, MAIN, CURVES),
     ("evaluation.metrics", [*METRICS, "fd_vgg16_truth"], {"evaluate": 4}, MAIN, CURVES),
     ("resources.sample_batch", 3, {}, NONE, MAIN),
     ("seed", 1,
      {"data": 1, "bank": 2, "holes": 1, "base": 1, "rad": 1, "reference": 1, "sample": 3,
-      "evaluate": 4, "timing": 3, "gaussian": 1}, MAIN, NONE),
+      "evaluate": 4, "timing": 3, "gaussian": 1, "draws": 1}, MAIN, NONE),
 ]  # fmt: skip
 NAMES = [f"{key}={json.dumps(value)}" for key, value, *_ in EDITS]
 
