@@ -38,7 +38,7 @@ def test_after_ctrl_c_in_an_experiment(repository: Path, moment: Callable[[Path]
     with running(repository, "dvc", "exp", "run", "-S", change) as process:
         wait_for(lambda: moment(repository), process, repository)
         os.killpg(process.pid, signal.SIGINT)
-        process.wait(60)
+        process.wait(240)
     tiny.run(repository, "radpipe", "restore", "--yes")
     (repository / "running.txt").unlink()  # what the experiment said
     assert versioned.git(repository, "status", "--porcelain") == ""
