@@ -26,7 +26,7 @@ demo: $(BIN)/.installed
 	@$(BIN)/radpipe show results/tables/main.csv results/tables/claims.md results/figures/qualitative.png
 
 test: $(BIN)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 # training and sampling against the plain path, and the cost of the spatial embedding
 bench: $(BIN)/.installed
@@ -40,9 +40,11 @@ chaos: $(BIN)/.installed
 scale: $(BIN)/.installed
 	$(BIN)/python tests/scale/run.py --save docs/scale.csv
 
-# a SLURM of two nodes on this machine, one of them killed at work (root, Debian or Ubuntu)
+# a SLURM of two nodes on this machine: nodes killed at work, then 20 kills of Snakemake and its jobs
+# (root, Debian or Ubuntu; an hour on two cores)
 slurm: $(BIN)/.installed
 	tests/slurm/run.sh
+	tests/slurm/run.sh chaos 20 docs/chaos.csv
 
 # style, formatting, types, and who may import whom
 check: $(BIN)/.installed

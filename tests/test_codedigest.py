@@ -29,7 +29,7 @@ PACKAGE = {
         "    return x\n"
     ),
     "maths/__init__.py": "from radpipe.maths.deep import twice\n",
-    "maths/fast.c": "double f(double x) { return x; }\n",
+    "maths/fast.c": "double f(double x) { return x; } /* the same */\n",
     "maths/deep.py": "FACTOR = 2\n"
     "SOURCE = 'fast.c'\ndef twice(x: int) -> int:\n    return FACTOR * x, SOURCE\n",
     "other.py": "def run(x):\n    return 0\n",
@@ -88,6 +88,7 @@ def move(folder: Path) -> None:
         edit("stages/one.py", "import logging\n", "import logging\nimport os\n"),
         edit("stages/one.py", "return x\n", "return x + 1\n"),  # nobody calls it
         edit("maths/deep.py", "x: int) -> int", "x: float) -> float"),
+        edit("maths/fast.c", "the same", "as it came"),
         edit("other.py", "return 0", "return 1"),
         edit("errors.py", "pass", "def __str__(self): return 'oh'"),
         move,

@@ -67,6 +67,20 @@ TINY: dict[str, Any] = {
     "resources.train_threads": 1,
 }
 
+# beside these, all there is: every method and ablation
+ALL: dict[str, Any] = {
+    "run__methods": ["rad", "repaint", "score_sde", "mcg", "ddrm", "lama", "telea", "biharmonic"],
+    "run__ablations": ["components", "length", "lora_rank", "official", "steps"],
+    "masks__training__shards": 1,
+    "training__ablation_images": 8,
+    "training__rad__images": 16,
+    "training__rad__batch": 8,
+    "training__rad__warmup": 8,
+    "evaluation__images": 6,
+    "evaluation__metrics": ["lpips", "fd_alexnet", "psnr_known"],
+    "evaluation__jackknife_blocks": 3,
+}
+
 
 def clone(folder: Path, **changes: Any) -> Path:
     """Copy the working tree's tracked and new files, with tiny settings and without results.

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,7 @@ CARRIERS = frozenset(f"{PACKAGE}.{name}" for name in (
     "launch", "lazy", "manifest", "method", "packages", "pipeline", "plugins", "progress",
     "receipts", "section", "settings", "shards",
 ))  # fmt: skip
+C_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/|\s+", re.DOTALL)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 # parts of a tree that change no result
 SILENT = frozenset({"type_comment", "kind", "ctx", "annotation", "returns"})
@@ -134,11 +136,11 @@ def _module(name: str) -> _Module:
 
 
 def _compiled(statement: ast.stmt, path: Path) -> str:
-    """Digests of the C files beside a module that a definition names: they compute, too."""
+    """The C files beside a module that a definition names, without comments: they compute, too."""
     words = [n.value for n in ast.walk(statement) if isinstance(n, ast.Constant)]
     names = {word for word in words if isinstance(word, str) and word.endswith(".c")}
     files = sorted(path.with_name(name) for name in names if path.with_name(name).is_file())
-    return "".join(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
+    return " ".join(C_COMMENT.sub(" ", file.read_text()) for file in files)
 
 
 def _short(text: str) -> str:

@@ -159,6 +159,12 @@ def chaos(
 
 
 def save(rows: list[dict[str, object]], path: Path) -> None:
+    """Write the rows; those of other engines stay where they are."""
+    ours, others = {row["engine"] for row in rows}, list[dict[str, object]]()
+    if path.is_file():
+        with path.open(newline="") as file:
+            others = [dict(row) for row in csv.DictReader(file) if row["engine"] not in ours]
+    rows = [*others, *rows]
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()

@@ -16,8 +16,8 @@ from PIL import Image
 from radpipe.pipeline import Pipeline, target_of
 from radpipe.report import images as mosaic
 from radpipe.report import load, names, printed, style
-from radpipe.report.figures.qualitative import spread
 from radpipe.report.figures.qualitative_ranked import ranked
+from radpipe.report.images import spread
 from radpipe.stages import figure
 from report_tree import Tree, make_settings, picture
 

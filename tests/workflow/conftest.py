@@ -1,13 +1,15 @@
-"""One finished tiny run for all tests of this folder; each takes a copy."""
+"""Two finished tiny runs for all tests of this folder, which each take a copy."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import tiny
 import versioned
@@ -45,14 +47,56 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+def once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """A folder that is built once, also where several processes share the tests."""
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, done = shared / name, shared / f"{name}.done"
+    with FileLock(shared / f"{name}.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            build(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, _environment: None) -> Finished:
-    folder = versioned.start(tmp_path_factory.mktemp("finished") / "repository")
-    tiny.snakemake(folder, "all")
-    adopted = versioned.repro(folder)
-    published = tiny.run(folder, "radpipe", "publish").stdout
-    versioned.commit(folder, "results")
-    return Finished(folder, adopted, published)
+    def build(folder: Path) -> None:
+        repository = versioned.start(folder / "repository")
+        tiny.snakemake(repository, "all")
+        (folder / "adopted").write_text(versioned.repro(repository))
+        (folder / "published").write_text(tiny.run(repository, "radpipe", "publish").stdout)
+        versioned.commit(repository, "results")
+
+    folder = once(tmp_path_factory, "finished", build)
+    said = [(folder / name).read_text() for name in ("adopted", "published")]
+    return Finished(folder / "repository", *said)
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory, _environment: None) -> Path:
+    """A repository in which `snakemake all` has run for all methods and ablations; never changed.
+
+    Its solvers have one number of steps each instead of many: a job is mostly imports, and so many
+    are not needed to see that they run."""
+
+    def build(folder: Path) -> None:
+        tiny.clone(folder, **tiny.ALL)
+        for file, text, replacement in (
+            ("steps", "STEPS = (10, 20, 50, 100)", "STEPS = (2,)"),
+            ("official", '"inpainters.repaint": {}', '"inpainters.repaint.steps": 6'),
+            ("official", "IMAGES = 100", "IMAGES = 5"),
+        ):
+            path = folder / f"src/radpipe/ablations/{file}.py"
+            assert path.read_text().count(text) == 1
+            path.write_text(path.read_text().replace(text, replacement))
+        versioned.git(folder, "init", "-q", "-b", "main")
+        versioned.commit(folder, "tiny")
+        tiny.snakemake(folder, "all")
+
+    return once(tmp_path_factory, "everything", build)
 
 
 @pytest.fixture

@@ -10,12 +10,11 @@ from radpipe import params
 from radpipe.pipeline import Pipeline
 
 
-def test_a_clone_without_the_bulk_of_ablations_has_nothing_to_do(tmp_path: Path) -> None:
+def test_a_clone_without_the_bulk_of_ablations_has_nothing_to_do(
+    everything: Path, tmp_path: Path
+) -> None:
     """What .dvcignore leaves out is what `Pipeline.kept` leaves out."""
-    folder = versioned.start(
-        tmp_path / "repository", run__ablations=["lora_rank"], run__methods=["rad"]
-    )
-    tiny.snakemake(folder, "all")
+    folder = versioned.copy(everything, tmp_path / "repository")
     versioned.repro(folder)
     tiny.run(folder, "radpipe", "publish")
     versioned.commit(folder, "results")

@@ -20,7 +20,6 @@ from radpipe.files import atomic
 
 log = logging.getLogger(__name__)
 SOURCE = Path(__file__).with_name("norm.c")
-MEANING = 1  # raised when norm.c computes other numbers; the digest of code sees no C
 LANES, WIDEST = 16, 4096  # channels: a multiple of the one, at most the other; see norm.c
 FLAGS = ("-std=gnu11", "-O3", "-march=native", "-ffp-contract=off", "-fPIC", "-shared")
 
@@ -63,7 +62,7 @@ def _built(compiler: list[str]) -> Path:
         capture_output=True,
     ).stdout
     key = hashlib.sha256(b"\0".join([SOURCE.read_bytes(), " ".join(FLAGS).encode(), macros]))
-    path = cache_folder() / "kernels" / f"norm-{MEANING}-{key.hexdigest()[:16]}.so"
+    path = cache_folder() / "kernels" / f"norm-{key.hexdigest()[:16]}.so"
     if not path.is_file():
         with atomic(path) as temporary:
             command = [*compiler, *FLAGS, str(SOURCE), "-lm", "-o", str(temporary)]

@@ -118,3 +118,9 @@ def _place(
     step = (high + GAP) / len(grid.images)
     for position, text in enumerate(names):
         axes.text(-8, position * step + (step - GAP) / 2, text, ha="right", va="center")
+
+
+def spread(ids: list[str], count: int) -> list[str]:
+    """`count` of the ids at equal distances, all of them if there are fewer."""
+    count = min(count, len(ids))
+    return [ids[i * len(ids) // count] for i in range(count)]

@@ -69,14 +69,10 @@ def run(job: Job) -> None:
         bar(evaluations, "RAD draws", "evaluations") as progress,
         image_writer(job.out / "draws.zip") as writer,
     ):
-
-        def step() -> None:
-            progress.update()
-
         for draw in range(DRAWS):
             key = ("draws", job.wildcards["dataset"], draw)
             seeds = [image_seed(job.settings["seed"], *key, *place) for place in chosen]
-            found, _ = run_batch(inpainter, shown, holes, seeds, device, step)
+            found, _ = run_batch(inpainter, shown, holes, seeds, device, progress.update)
             for place, picture in zip(chosen, found, strict=True):
                 writer.add(name_of(*place, draw), picture)
             if draw == 0:
@@ -90,9 +86,7 @@ def places(job: Job) -> list[tuple[str, str]]:
     """Mask family and image of each hole: images at equal distances through the split, chosen
     before any result."""
     ids = _truths(job).ids[: job.settings["evaluation.images"]]
-    count = min(IMAGES, len(ids))
-    chosen = [ids[i * len(ids) // count] for i in range(count)]
-    return list(product(job.settings["run.masks"], chosen))
+    return list(product(job.settings["run.masks"], images.spread(ids, IMAGES)))
 
 
 def inputs(job: Job) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,7 @@ from radpipe.job import Job
 from radpipe.lazy import pandas
 from radpipe.progress import bar
 from radpipe.stages._measuring import setup_of
+from radpipe.stages.sample import PARTS
 
 if TYPE_CHECKING:
     from radpipe.pipeline import Pipeline
@@ -108,7 +109,7 @@ def outputs_of(job: Job) -> tuple[pandas.DataFrame, np.ndarray]:
     """Measured rows and images `[N, H, W, 3]` of all shards, sorted by image id."""
     tables, stores = [], {}
     for folder in job.folders("sample"):
-        for end in ("zip", "rest.zip"):
+        for end in PARTS:
             store = ImageStore(folder.file(f"{folder.receipt.stem}.{end}"))
             stores.update(dict.fromkeys(store.ids, store))
         path = folder.path / f"{folder.receipt.stem}.csv"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("image", "seed", "evaluations", "seconds")
 KEPT = 100  # images of a cell that every copy of the results has; the others stay where they arose
+PARTS = ("zip", "rest.zip")  # how the files of a shard end: those images, and the others
 
 
 def _values(pipeline: Pipeline, target: Target) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def _upstream(pipeline: Pipeline, target: Target) -> list[Target]:
 STAGE = Stage(
     name="sample",
     folder="results/samples/{dataset}/{method}/{mask}",
-    files=("{shard}.zip", "{shard}.rest.zip"),
+    files=tuple(f"{{shard}}.{part}" for part in PARTS),
     extras=("{shard}.csv",),
     receipt="{shard}.json",
     keys=("seed", "datasets.{dataset}.size", "sampling", "evaluation.images", "evaluation.split"),
@@ -57,8 +58,7 @@ STAGE = Stage(
     plugins=lambda pipeline, target: [f"inpainters.{target.method.name}"],
     upstream=_upstream,
     bulk=lambda pipeline, target: [
-        f"{target['shard']}.{end}"
-        for end in (("zip", "rest.zip") if target.method.is_variant else ("rest.zip",))
+        f"{target['shard']}.{end}" for end in (PARTS if target.method.is_variant else PARTS[1:])
     ],
 )
 
@@ -152,13 +152,11 @@ def _keep(folder: Path, name: str, image: np.ndarray, row: tuple[object, ...]) -
 def _gather(job: Job, ids: list[str], kept: set[str]) -> None:
     shard = job.wildcards["shard"]
     rows = [json.loads((job.resume / f"{i}.json").read_text()) for i in ids]
-    parts = {f"{shard}.zip": [i for i in ids if i in kept],
-             f"{shard}.rest.zip": [i for i in ids if i not in kept]}  # fmt: skip
-    for part, names in parts.items():
-        with image_writer(job.out / part) as writer:
-            for name in names:
+    for part, first in zip(PARTS, (True, False), strict=True):
+        with image_writer(job.out / f"{shard}.{part}") as writer:
+            for name in (i for i in ids if (i in kept) == first):
                 writer.add(name, decode_png((job.resume / f"{name}.png").read_bytes()))
     lines = [",".join(COLUMNS)] + [",".join(str(row[c]) for c in COLUMNS) for row in rows]
     write_text(job.out / f"{shard}.csv", "\n".join(lines) + "\n")
     evaluations = sorted({row["evaluations"] for row in rows})
-    job.finish(*parts, images=len(ids), evaluations=evaluations)
+    job.finish(*(f"{shard}.{part}" for part in PARTS), images=len(ids), evaluations=evaluations)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from radpipe.job import Job
-from radpipe.report import inpainted
+from radpipe.report import images, inpainted
 from radpipe.report.needs import picture_targets
 from radpipe.report.style import Drawing
 
@@ -20,11 +20,5 @@ def draw(job: Job) -> Drawing:
     """A band per data set, a grid per mask."""
     count = job.settings["evaluation.figure_images"]
     return inpainted.draw(
-        job, lambda scores: [("", i) for i in spread(list(scores.index), count)], CAPTION
+        job, lambda scores: [("", i) for i in images.spread(list(scores.index), count)], CAPTION
     )
-
-
-def spread(ids: list[str], count: int) -> list[str]:
-    """`count` of the ids at equal distances, all of them if there are fewer."""
-    count = min(count, len(ids))
-    return [ids[i * len(ids) // count] for i in range(count)]

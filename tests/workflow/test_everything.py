@@ -1,7 +1,7 @@
 """One DAG of all there is: every method, one mask, every ablation, every table and figure.
 
 The settings are tiny, so no number here says anything about quality; that every number is there,
-is finite and stands where it should is what is tested. `tests/workflow` tests how the DAG behaves.
+is finite and stands where it should is what is tested. The other files test how the DAG behaves.
 """
 
 from __future__ import annotations
@@ -18,41 +18,14 @@ from radpipe import params
 from radpipe.pipeline import Pipeline
 from radpipe.plugins import names as plugins
 
-METHODS = ["rad", "repaint", "score_sde", "mcg", "ddrm", "lama", "telea", "biharmonic"]
-MASKS = ["box"]
-METRICS = ["lpips", "fd_alexnet", "psnr_known"]
-ABLATIONS = ["components", "length", "lora_rank", "official", "steps"]
+METHODS = tiny.ALL["run__methods"]
+MASKS = tiny.TINY["run.masks"]
+ABLATIONS = tiny.ALL["run__ablations"]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone in which `snakemake all` has run. Its solvers have one number of steps each instead
-    of many: a job is mostly imports, and so many are not needed to see that they run."""
-    folder = tiny.clone(
-        tmp_path_factory.mktemp("everything"),
-        run__methods=METHODS,
-        run__masks=MASKS,
-        run__ablations=ABLATIONS,
-        masks__training__shards=1,
-        training__ablation_images=8,
-        training__rad__images=16,
-        training__rad__batch=8,
-        training__rad__warmup=8,
-        evaluation__images=6,
-        evaluation__metrics=METRICS,
-        evaluation__jackknife_blocks=3,
-    )
-    steps = folder / "src/radpipe/ablations/steps.py"
-    text = steps.read_text()
-    assert text.count("STEPS = (10, 20, 50, 100)") == 1
-    steps.write_text(text.replace("(10, 20, 50, 100)", "(2,)"))
-    official = folder / "src/radpipe/ablations/official.py"
-    text = official.read_text()
-    assert text.count('"inpainters.repaint": {}') == text.count("IMAGES = 100") == 1
-    text = text.replace('"inpainters.repaint": {}', '"inpainters.repaint.steps": 6')
-    official.write_text(text.replace("IMAGES = 100", "IMAGES = 5"))
-    tiny.snakemake(folder, "all")
-    return folder
+@pytest.fixture
+def folder(everything: Path) -> Path:
+    return everything
 
 
 def table(folder: Path, name: str) -> pd.DataFrame:
