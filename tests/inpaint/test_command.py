@@ -208,7 +208,7 @@ def test_folders_with_one_mask_in_batches(many: Path, filler: Filler) -> None:
     (many / "in" / "one.bmp").unlink()
     image(255 - RGB).save(many / "in" / "two.bmp")
     run(many / "in", many / "mask.png", "-o", many / "out", method="rad")
-    assert {shape[0] for shape in filler._watched.model.shapes} == {4}
+    assert {shape[0] for shape in filler.inpainter.model.wrapped.shapes} == {4}
     run(many / "in" / "two.bmp", many / "mask.png", "-o", many / "two.png", method="rad")
     assert (many / "two.png").read_bytes() == (many / "out" / "two.png").read_bytes()
 

@@ -64,9 +64,9 @@ def test_lama_sees_the_pictures_own_size_and_rad_the_networks(
     lama, rad = make("lama"), make("rad")
     for filler in (lama, rad):
         filler(photograph(200, 300), two_holes(200, 300))
-    assert lama._watched.model.shapes == [(1, 3, 200, 300)]
-    assert set(rad._watched.model.shapes) == {(1, 3, 32, 32)}
-    assert len(rad._watched.model.shapes) == 2 * 3  # two holes, three steps
+    assert lama.inpainter.model.wrapped.shapes == [(1, 3, 200, 300)]
+    assert set(rad.inpainter.model.wrapped.shapes) == {(1, 3, 32, 32)}
+    assert len(rad.inpainter.model.wrapped.shapes) == 2 * 3  # two holes, three steps
 
 
 def test_the_others_in_a_batch_do_not_matter(filler: Filler) -> None:

@@ -25,10 +25,17 @@ _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 @dataclass
 class Tally:
-    """Images evaluated so far, one call on a batch of B counts B; and whom to tell of a call."""
+    """What is known of a model's calls, and whom to tell of one.
+
+    Attributes:
+        images: evaluated so far; one call on a batch of B counts B.
+        on_step: called after each call.
+        show: given each batch as pixels, uint8 `[B, H, W, 3]`, before it is evaluated.
+    """
 
     images: int = 0
     on_step: Callable[[], object] | None = None
+    show: Callable[[NDArray[np.uint8]], object] | None = None
 
 
 class Counted:
@@ -44,6 +51,8 @@ class Counted:
         self.wrapped, self.tally = model, tally or Tally()
 
     def __call__(self, x: Tensor, *args: Any, **kwargs: Any) -> Any:
+        if self.tally.show is not None:
+            self.tally.show(to_pixels(x.detach()))
         result = self.wrapped(x, *args, **kwargs)
         self.tally.images += x.shape[0]
         if self.tally.on_step is not None:
@@ -53,29 +62,6 @@ class Counted:
     def with_hole(self, hole: Tensor) -> Counted:
         """The model for these holes (see `solvers.for_hole`), counted together with this one."""
         return Counted(for_hole(self.wrapped, hole), self.tally)
-
-
-class Watched:
-    """A network that shows its inputs to an onlooker; stands wherever the network stands.
-
-    Args:
-        model: see `Counted`.
-        show: given each batch as pixels, uint8 `[B, H, W, 3]`, before it is evaluated; may be None.
-    """
-
-    def __init__(
-        self, model: Any, show: Callable[[NDArray[np.uint8]], object] | None = None
-    ) -> None:
-        self.model, self.show = model, show
-
-    def __call__(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        if self.show is not None:
-            self.show(to_pixels(x.detach()))
-        return self.model(x, *args, **kwargs)
-
-    def with_hole(self, hole: torch.Tensor) -> Watched:
-        """See `solvers.for_hole`."""
-        return Watched(for_hole(self.model, hole), self.show)
 
 
 class Inpainter(ABC):

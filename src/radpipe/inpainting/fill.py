@@ -17,7 +17,7 @@ from radpipe.devices import resolve_device
 from radpipe.diffusion.noise import image_seed
 from radpipe.errors import UserError, unknown
 from radpipe.inpainters import load as load_class
-from radpipe.inpainters.base import Watched, run_batch
+from radpipe.inpainters.base import run_batch
 from radpipe.inpainting.crop import Crop, Mask, Piece, Pixels, pieces
 from radpipe.masks import hole as polarity
 from radpipe.method import Method
@@ -124,8 +124,6 @@ class Filler:
         precision = resolved.sampling.precision
         self.inpainter = build(method, own, networks, settings.resources, precision)
         self.planned_evaluations = max(1, self.inpainter.planned_evaluations())
-        self._watched = Watched(self.inpainter.model.wrapped)
-        self.inpainter.model.wrapped = self._watched
 
     def start(
         self, picture: Pixels, hole: Mask, samples: int = 1, crop: Crop = "auto", where: str = ""
@@ -169,11 +167,9 @@ class Filler:
                     if f.watch is not None:
                         f.watch(partial(f.with_answer, state))
 
-        def step() -> None:
-            on_step(len(batch))
-
-        self._watched.show = show if any(f.watch for f in batch) else None
+        self.inpainter.model.tally.show = show if any(f.watch for f in batch) else None
         seeds, begun = [f.seed(seed) for f in batch], time.perf_counter()
+        step = partial(on_step, len(batch))
         result = run_batch(self.inpainter, images, holes, seeds, self.device, step)
         show(result.images)
         for f, answer in zip(batch, result.images, strict=True):

@@ -14,7 +14,7 @@ from radpipe.devices import resolve_device
 from radpipe.diffusion.noise import image_seed
 from radpipe.files import atomic
 from radpipe.imagestore import ImageStore, image_writer
-from radpipe.inpainters.base import Watched, run_batch
+from radpipe.inpainters.base import run_batch
 from radpipe.job import Job
 from radpipe.lazy import torch
 from radpipe.method import Method
@@ -62,8 +62,7 @@ def run(job: Job) -> None:
     chosen, (shown, holes) = places(job), inputs(job)
     inpainter = build(job, METHOD, job.settings["sampling"]["precision"])
     device, film = resolve_device(job.resources.device), list[np.ndarray]()
-    network = inpainter.model.wrapped
-    inpainter.model.wrapped = Watched(network, film.append)
+    inpainter.model.tally.show = film.append
     evaluations = DRAWS * inpainter.planned_evaluations()
     with (
         bar(evaluations, "RAD draws", "evaluations") as progress,
@@ -76,7 +75,7 @@ def run(job: Job) -> None:
             for place, picture in zip(chosen, found, strict=True):
                 writer.add(name_of(*place, draw), picture)
             if draw == 0:
-                inpainter.model.wrapped = network
+                inpainter.model.tally.show = None
                 blank = [images.with_hole(*pair) for pair in zip(shown, holes, strict=True)]
                 _animate(job, [np.stack(blank), *film[:: -(-len(film) // FRAMES)], found])
     job.finish("draws.zip", "reverse.gif", images=len(chosen), draws=DRAWS)
