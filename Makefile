@@ -25,8 +25,9 @@ demo: $(BIN)/.installed
 	$(BIN)/radpipe verify --cores $(CORES)
 	@$(BIN)/radpipe show results/tables/main.csv results/tables/claims.md results/figures/qualitative.png
 
+# a process per core, each of which computes with one thread
 test: $(BIN)/.installed
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 # training and sampling against the plain path, and the cost of the spatial embedding
 bench: $(BIN)/.installed
