@@ -8,6 +8,8 @@ package itself imported. `Tensor` is for annotations.
 
 from __future__ import annotations
 
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,16 +25,25 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 else:
-    import lazy_loader
 
-    cv2 = lazy_loader.load("cv2")
-    huggingface_hub = lazy_loader.load("huggingface_hub")
-    matplotlib = lazy_loader.load("matplotlib")
-    pandas = lazy_loader.load("pandas")
-    requests = lazy_loader.load("requests")
-    scipy = lazy_loader.load("scipy")
-    skimage = lazy_loader.load("skimage")
-    torch = lazy_loader.load("torch")
+    class Later(ModuleType):
+        """A package that is imported when something of it is first asked for.
+
+        It is not in `sys.modules`: matplotlib and scipy look there whether torch is there already,
+        and would import it by asking what a tensor is.
+        """
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(import_module(self.__name__), name)
+
+    cv2 = Later("cv2")
+    huggingface_hub = Later("huggingface_hub")
+    matplotlib = Later("matplotlib")
+    pandas = Later("pandas")
+    requests = Later("requests")
+    scipy = Later("scipy")
+    skimage = Later("skimage")
+    torch = Later("torch")
     Tensor = "torch.Tensor"
 
 __all__ = [
