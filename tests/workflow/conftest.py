@@ -83,7 +83,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory, _environment: None) -> 
     are not needed to see that they run."""
 
     def build(folder: Path) -> None:
-        tiny.clone(folder, **tiny.ALL)
+        versioned.start(folder, **tiny.ALL)
         for file, text, replacement in (
             ("steps", "STEPS = (10, 20, 50, 100)", "STEPS = (2,)"),
             ("official", '"inpainters.repaint": {}', '"inpainters.repaint.steps": 6'),
@@ -92,8 +92,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory, _environment: None) -> 
             path = folder / f"src/radpipe/ablations/{file}.py"
             assert path.read_text().count(text) == 1
             path.write_text(path.read_text().replace(text, replacement))
-        versioned.git(folder, "init", "-q", "-b", "main")
-        versioned.commit(folder, "tiny")
+        versioned.commit(folder, "fewer steps")
         tiny.snakemake(folder, "all")
 
     return once(tmp_path_factory, "everything", build)
