@@ -124,20 +124,21 @@ def _module(name: str) -> _Module:
         raise ModuleNotFoundError(name)
     tree = ast.parse(path.read_bytes())
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(tree):
-        parsed.imports.update(_imported(node, package))
     for statement in tree.body:
+        nodes = list(ast.walk(statement))
+        parsed.imports.update(found for node in nodes for found in _imported(node, package))
+        names = frozenset(filter(None, map(_dotted, nodes)))
         for defined in _defined(statement):
-            text = repr(_plain(statement)) + _compiled(statement, path)
+            text = repr(_plain(statement)) + _compiled(nodes, path)
             # a name may be defined in several statements (`__all__ += ...`): they count together
             parsed.definitions[defined] = _short(parsed.definitions.get(defined, "") + text)
-            parsed.uses[defined] = parsed.uses.get(defined, frozenset()) | _names(statement)
+            parsed.uses[defined] = parsed.uses.get(defined, frozenset()) | names
     return parsed
 
 
-def _compiled(statement: ast.stmt, path: Path) -> str:
+def _compiled(nodes: list[ast.AST], path: Path) -> str:
     """The C files beside a module that a definition names, without comments: they compute, too."""
-    words = [n.value for n in ast.walk(statement) if isinstance(n, ast.Constant)]
+    words = [node.value for node in nodes if isinstance(node, ast.Constant)]
     names = {word for word in words if isinstance(word, str) and word.endswith(".c")}
     files = sorted(path.with_name(name) for name in names if path.with_name(name).is_file())
     return " ".join(C_COMMENT.sub(" ", file.read_text()) for file in files)
@@ -190,12 +191,8 @@ def _defined(statement: ast.stmt) -> list[str]:
     ]
 
 
-def _names(node: ast.AST) -> frozenset[str]:
-    """Plain names, and dotted ones as far as they are written, that code uses."""
-    return frozenset(filter(None, map(_dotted, ast.walk(node))))
-
-
 def _dotted(node: ast.AST) -> str:
+    """A plain name, or a dotted one as far as it is written; empty for other code."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
