@@ -22,13 +22,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from radpipe.errors import UserError
 from radpipe.files import write_json
 from radpipe.models.adm import AdmUNet
 from radpipe.models.adm_config import AdmConfig
-from radpipe.models.checkpoints import new_unet, refuse_nan, write_safetensors
+from radpipe.models.checkpoints import (
+    new_unet,
+    read_safetensors,
+    refuse_nan,
+    write_safetensors,
+)
 from radpipe.torchvision_compat import ensure_torchvision
 
 if TYPE_CHECKING:
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
 CONVOLUTIONS = r"(.*\.)?(in_layers\.2|out_layers\.3|qkv|proj_out)|input_blocks\.0\.0|out\.2"
 TIME_LAYERS = ("time_embed.0", "time_embed.2", "emb_layers.1")
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+PREFIX = "base_model.model."  # of PEFT's names
 
 
 @dataclass(frozen=True)
@@ -159,44 +166,48 @@ def save_adapter(model: PeftModel, folder: Path) -> None:
     write_json(folder / CONFIG, entries)
 
 
-def load_adapter(unet: AdmUNet, folder: Path, merge: bool = True) -> nn.Module:
-    """Put a saved adapter on its base network.
+def load_adapter(unet: AdmUNet, folder: Path) -> AdmUNet:
+    """Add a saved adapter to the weights of its base network, which stays as fast as it was.
+
+    Without PEFT, whose import takes longer than sampling a few images.
 
     Args:
         unet: the base network; changed in place.
         folder: written by `save_adapter`.
-        merge: add the adapters to the weights and give back a plain AdmUNet, as fast as the base
-            network; else a PeftModel, frozen.
 
     Raises:
-        UserError: the folder is incomplete, or belongs to another architecture.
+        UserError: the folder is incomplete or damaged, or belongs to another architecture.
     """
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise UserError(f"the adapter has no {name}", str(folder), "run its training again")
-    ensure_torchvision()
-    from peft import LoraConfig, PeftModel, get_peft_model_state_dict
-
     try:
-        config = LoraConfig.from_pretrained(str(folder))
-    except (json.JSONDecodeError, TypeError, ValueError) as error:
-        raise UserError(f"{CONFIG} is damaged ({error})", str(folder)) from None
-    _register(config, unet.config)
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        alpha, alphas = config["lora_alpha"], config["alpha_pattern"]
+        adapter, _ = read_safetensors(folder / WEIGHTS)
+    except (KeyError, TypeError, ValueError, SafetensorError) as error:
+        raise UserError(f"the adapter is damaged ({error})", str(folder)) from None
+    refuse_nan(adapter, folder / WEIGHTS)
+    weights = dict(unet.state_dict())
     try:
-        with torch.random.fork_rng(devices=[]):
-            model = PeftModel.from_pretrained(unet, str(folder), config=config)
-    except (RuntimeError, ValueError) as error:
+        for key, given in adapter.items():
+            layer, lora, factor = key.removeprefix(PREFIX).partition(".lora_")
+            if not lora:  # a time layer, trained in full
+                weights[layer] = given
+            elif factor == "B.weight":
+                a = adapter[f"{PREFIX}{layer}.lora_A.weight"]
+                scale = next((v for k, v in alphas.items() if layer.endswith(k)), alpha) / len(a)
+                weight = weights[f"{layer}.weight"]
+                delta = (scale * given.flatten(1)) @ a.flatten(1)
+                weights[f"{layer}.weight"] = weight + delta.view_as(weight)
+        unet.load_state_dict(weights)
+    except (KeyError, RuntimeError) as error:
         raise UserError(
             "the adapter does not fit the network: " + str(error).strip().splitlines()[-1].strip(),
             str(folder),
             "give the base network that it was trained on",
         ) from None
-    refuse_nan(get_peft_model_state_dict(model), folder / WEIGHTS)
-    model.eval()
-    if not merge:
-        return model
-    merged: nn.Module = model.merge_and_unload()
-    return merged.requires_grad_(True)
+    return unet
 
 
 def _register(config: LoraConfig, architecture: AdmConfig) -> None:
