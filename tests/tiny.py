@@ -47,6 +47,7 @@ TINY: dict[str, Any] = {
     "training.lama.channels": 8,
     "training.lama.blocks": 1,
     "training.lama.discriminator_channels": 8,
+    "training.lama.precision": "fp32",
     "inpainters": {
         "rad": {"solver": "ancestral", "steps": 3, "spacing": "trailing"},
         "repaint": {"steps": 4, "jump_length": 2, "resamplings": 2},
