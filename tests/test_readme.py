@@ -90,8 +90,10 @@ def test_the_example_in_python_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_numbers_and_the_picture_are_those_of_the_results() -> None:
     """`radpipe readme` would change nothing."""
-    for name, content in readme.blocks(Pipeline(params.read(ROOT / "params.yaml")), ROOT).items():
-        assert f"<!-- {name} -->\n{content}\n<!-- end -->" in README, "type: radpipe readme"
+    blocks = readme.blocks(Pipeline(params.read(ROOT / "params.yaml")), ROOT)
+    for (file, name), content in blocks.items():
+        text = (ROOT / file).read_text()
+        assert f"<!-- {name} -->\n{content}\n<!-- end -->" in text, "type: radpipe readme"
 
 
 def test_links_lead_somewhere() -> None:

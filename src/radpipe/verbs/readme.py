@@ -1,7 +1,7 @@
-"""`radpipe readme`: the parts of README.md that are made from results and declarations.
+"""`radpipe readme`: the parts of README.md and docs that are made from results and declarations.
 
-Each stands between `<!-- NAME -->` and `<!-- end -->`; a test holds the README to what is made
-here, so that a number in it is always one of the tables'.
+Each stands between `<!-- NAME -->` and `<!-- end -->`; a test holds the texts to what is made here,
+so that a number in them is always one of the tables'.
 """
 
 from __future__ import annotations
@@ -20,35 +20,39 @@ from radpipe.report.show import DISTANCES
 from radpipe.report.table import number
 from radpipe.verbs.picture import picture
 
+README, METHODS = "README.md", "docs/methods.md"
+
 
 def write(pipeline: Pipeline, root: Path) -> list[str]:
-    """Bring README.md up to date; the blocks that changed."""
-    path = root / "README.md"
-    text, changed = path.read_text(encoding="utf-8"), []
-    for name, content in blocks(pipeline, root).items():
+    """Bring the texts up to date; the blocks that changed."""
+    changed = []
+    for (file, name), content in blocks(pipeline, root).items():
+        path = root / file
+        text = path.read_text(encoding="utf-8")
         found = re.search(rf"(?<=<!-- {name} -->\n).*?(?=<!-- end -->)", text, re.DOTALL)
         if not found:
-            raise UserError(f"README.md has no place for `{name}`", str(path), "add its marks")
+            raise UserError(f"{file} has no place for `{name}`", str(path), "add its marks")
         if found[0] != f"{content}\n":
             text = f"{text[: found.start()]}{content}\n{text[found.end() :]}"
+            path.write_text(text, encoding="utf-8", newline="\n")
             changed.append(name)
-    if changed:
-        path.write_text(text, encoding="utf-8", newline="\n")
     return changed
 
 
-def blocks(pipeline: Pipeline, root: Path) -> dict[str, str]:
-    """Name -> Markdown of every block."""
-    tables = root / "results/tables"
+def blocks(pipeline: Pipeline, root: Path) -> dict[tuple[str, str], str]:
+    """(file, name) -> Markdown of every block."""
+    main, timing = (
+        pandas.read_csv(root / f"results/tables/{name}.csv") for name in ("main", "timing")
+    )
     return {
-        "comparison": comparison(pandas.read_csv(tables / "main.csv"), pipeline),
-        "methods": methods(pandas.read_csv(tables / "timing.csv"), pipeline),
-        "dag": f"```mermaid\n{picture(pipeline)}\n```",
+        (README, "comparison"): comparison(main, timing, pipeline),
+        (README, "dag"): f"```mermaid\n{picture(pipeline)}\n```",
+        (METHODS, "methods"): methods(timing, pipeline),
     }
 
 
-def comparison(table: pandas.DataFrame, pipeline: Pipeline) -> str:
-    """LPIPS and a distance per mask with their intervals, a row per method and the truth."""
+def comparison(table: pandas.DataFrame, timing: pandas.DataFrame, pipeline: Pipeline) -> str:
+    """Costs, LPIPS and a distance per mask with intervals: a row per method and the truth."""
     run = pipeline.settings.run
     dataset = run.datasets[0]
     rows = table[table["dataset"] == dataset].set_index(["method", "mask", "metric"])
@@ -56,12 +60,14 @@ def comparison(table: pandas.DataFrame, pipeline: Pipeline) -> str:
     measured = set(rows.index.get_level_values("metric"))
     metrics = [m for m in ("lpips", next(filter(measured.__contains__, DISTANCES), "")) if m]
     columns = [(mask, metric) for mask in run.masks for metric in metrics]
-    lines = [["method", *(f"{mask}: {info(metric).display}" for mask, metric in columns)]]
+    head = ["method", "evaluations", "seconds per image"]
+    lines = [[*head, *(f"{mask}: {info(metric).display}" for mask, metric in columns)]]
     for method in (*run.methods, TRUTH):
         label = "*the truth*" if method == TRUTH else load(method).label
         label = f"**{label}**" if method == "rad" else label
         entries = [_entry(rows.loc[(method, *c)]) for c in columns if (method, *c) in rows.index]
-        lines += [[label, *entries]] if entries else []
+        costs = cost(timing, dataset, method) if method != TRUTH else ("", "")
+        lines += [[label, *costs, *entries]] if entries else []
     return _markdown(lines)
 
 
@@ -71,22 +77,26 @@ def _entry(row: pandas.Series) -> str:
     return value if low != low else f"{value} [{number(low)}, {number(high)}]"
 
 
+def cost(timing: pandas.DataFrame, dataset: str, method: str) -> tuple[str, str]:
+    """Network evaluations (those of the official budget), and seconds per image in a batch."""
+    own = timing[(timing["dataset"] == dataset) & (timing["method"] == method)]
+    batch = own[own["budget"] == "run"].sort_values("batch").tail(1)
+    official = own[own["budget"] == "official"]
+    evaluations = " ".join(
+        form.format(number(part["evaluations"].iloc[0], 0))
+        for form, part in (("{}", batch), ("({})", official))
+        if len(part)
+    )
+    return evaluations, number(batch["seconds_median"].iloc[0]) if len(batch) else "not timed"
+
+
 def methods(timing: pandas.DataFrame, pipeline: Pipeline) -> str:
     """What each method does with the known region, and what it costs here."""
-    run = pipeline.settings.run
-    own = timing[timing["dataset"] == run.datasets[0]]
     lines = [["method", "rule", "evaluations (official)", "seconds per image here", "source"]]
-    for method in run.methods:
-        kind, mine = load(method), own[own["method"] == method]
-        batch = mine[mine["budget"] == "run"].sort_values("batch").tail(1)
-        official = mine[mine["budget"] == "official"]
-        evaluations = " ".join(
-            form.format(number(part["evaluations"].iloc[0], 0))
-            for form, part in (("{}", batch), ("({})", official))
-            if len(part)
-        )
-        seconds = number(batch["seconds_median"].iloc[0]) if len(batch) else "not timed"
-        lines.append([kind.label, kind.rule, evaluations, seconds, _source(kind)])
+    for method in pipeline.settings.run.methods:
+        kind = load(method)
+        costs = cost(timing, pipeline.settings.run.datasets[0], method)
+        lines.append([kind.label, kind.rule, *costs, _source(kind)])
     return _markdown(lines)
 
 
