@@ -17,6 +17,7 @@ from radpipe.pipeline import Pipeline, target_of
 from radpipe.plan import bytes as sizes
 from radpipe.plan import flops, gpus
 from radpipe.plan.gpus import GPUS, gpu
+from radpipe.plan.images import images_of
 from radpipe.plan.text import Bill, render
 from radpipe.plan.work import Work, gather
 from radpipe.settings import Settings
@@ -180,6 +181,18 @@ def test_a_local_folder_is_not_downloaded(tmp_path: Path) -> None:
     pipeline = Pipeline(planning.paper(own))
     targets = [pipeline.target("data", dataset="imagenet")]
     assert sizes.downloads(pipeline, targets) == []
+
+
+def test_pictures_of_a_folder_are_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "own/deeper"
+    folder.mkdir(parents=True)
+    for name in (*(f"{i}.png" for i in range(9)), "last.JPG", "read me.txt"):
+        (folder / name).touch()
+    own = {"reader": "folder", "data": {"folder": str(folder.parent), "val": 0.2, "test": 0.3}}
+    raw = params.read(ROOT / "params.yaml").model_dump(mode="json")["datasets"]["emoji"]
+    pipeline = Pipeline(read(datasets__mine=raw | own))
+    assert images_of(pipeline, "mine") == (10, False)
+    assert images_of(pipeline, "mine", "train") == (5, False)
 
 
 def test_bytes_of_a_network_are_its_parameters() -> None:

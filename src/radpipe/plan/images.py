@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from radpipe import data
+from radpipe.data import folder
 from radpipe.data.images import SPLITS
 from radpipe.manifest import asset, collection
+from radpipe.pictures import SUFFIXES
 from radpipe.pipeline import Pipeline
 from radpipe.receipts import Receipt
 from radpipe.settings import Settings
@@ -34,8 +36,10 @@ def images_of(pipeline: Pipeline, dataset: str, split: str = "") -> tuple[int, b
         total = collection(module.COLLECTION).about_images
     elif hasattr(module, "ASSET"):
         total = asset(module.ASSET).about_images or 0
+    elif isinstance(own, folder.Settings):
+        total = len(folder.listing(Path(own.folder).expanduser(), SUFFIXES)[0])
     else:
-        total = int(sum(getattr(own, name) for name in SPLITS)) if hasattr(own, "train") else 0
+        total = int(sum(getattr(own, name) for name in SPLITS))
     if not split:
         return total, False
     held = {name: getattr(own, name) for name in ("val", "test")}
