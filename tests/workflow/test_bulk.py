@@ -14,7 +14,7 @@ def test_a_clone_without_the_bulk_of_ablations_has_nothing_to_do(
     repository: Path, tmp_path: Path
 ) -> None:
     """What .dvcignore leaves out is what `Pipeline.kept` leaves out."""
-    tiny.edit(repository, run__ablations=["lora_rank"])
+    tiny.edit(repository, run__ablations=["length"])
     versioned.repro(repository)
     tiny.run(repository, "radpipe", "publish")
     versioned.commit(repository, "results")
@@ -32,5 +32,5 @@ def test_a_clone_without_the_bulk_of_ablations_has_nothing_to_do(
     assert not any((clone / name).exists() for name in bulk)
     assert all((repository / name).is_file() for name in bulk)
     # an image of a variant comes back by training the variant, and nothing else, again
-    image = "results/samples/emoji/rad@lora_rank-rank_4/box/0.zip"
+    image = "results/samples/emoji/rad@length-fortieth/box/0.zip"
     assert versioned.planned(clone, image) == {"rad": 1, "sample": 1}
