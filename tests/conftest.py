@@ -11,6 +11,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first: the short ones are shared out evenly at the end."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
+
+
 @pytest.fixture(autouse=True)
 def no_accelerator_yet() -> Iterator[None]:
     """A job is a process of its own; here many trainings share one, and accelerate keeps the

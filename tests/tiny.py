@@ -6,11 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+from filelock import FileLock
 
 from radpipe.dotted import put
 
@@ -66,6 +68,7 @@ TINY: dict[str, Any] = {
     "gaussian.samples": 100,
     "gaussian.steps": 25,
     "resources.train_threads": 1,
+    "resources.save_seconds": 0,
 }
 
 # beside these, all there is: every method and ablation
@@ -155,3 +158,17 @@ def jobs(folder: Path, *targets: str) -> dict[str, int]:
         if len(words) == 2 and words[1].isdigit() and words[0] not in {"total", "job"}:
             counts[words[0]] = int(words[1])
     return counts
+
+
+def once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """A folder that is built once, also where several processes share the tests."""
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, done = shared / name, shared / f"{name}.done"
+    with FileLock(shared / f"{name}.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            build(folder)
+            done.touch()
+    return folder

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 import tiny
 import versioned
@@ -47,20 +45,6 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-def once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
-    """A folder that is built once, also where several processes share the tests."""
-    base = factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder, done = shared / name, shared / f"{name}.done"
-    with FileLock(shared / f"{name}.lock"):
-        if not done.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            build(folder)
-            done.touch()
-    return folder
-
-
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, _environment: None) -> Finished:
     def build(folder: Path) -> None:
@@ -70,7 +54,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, _environment: None) -> Fi
         (folder / "published").write_text(tiny.run(repository, "radpipe", "publish").stdout)
         versioned.commit(repository, "results")
 
-    folder = once(tmp_path_factory, "finished", build)
+    folder = tiny.once(tmp_path_factory, "finished", build)
     said = [(folder / name).read_text() for name in ("adopted", "published")]
     return Finished(folder / "repository", *said)
 
@@ -96,7 +80,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory, _environment: None) -> 
         versioned.commit(folder, "fewer steps")
         tiny.run(folder, "python", str(Path(__file__).with_name("one_process.py")))
 
-    return once(tmp_path_factory, "everything", build)
+    return tiny.once(tmp_path_factory, "everything", build)
 
 
 @pytest.fixture

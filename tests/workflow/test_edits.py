@@ -60,14 +60,20 @@ NAMES = [f"{key}={json.dumps(value)}" for key, value, *_ in EDITS]
 @pytest.fixture(scope="module")
 def plans(finished, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What `snakemake -n` says after each edit, in one folder: a dry run changes nothing."""
-    folder = versioned.copy(finished.folder, tmp_path_factory.mktemp("edit") / "repository")
-    settings, said = (folder / "params.yaml").read_bytes(), {}
-    for name, edit in zip(NAMES, EDITS, strict=True):
-        tiny.edit(folder, **{edit[0]: edit[1]})
-        done = tiny.snakemake(folder, "-n")
-        said[name] = done.stderr + done.stdout
-        (folder / "params.yaml").write_bytes(settings)
-    assert versioned.nothing_to_do(folder)
+
+    def build(parent: Path) -> None:
+        folder = versioned.copy(finished.folder, parent / "repository")
+        settings, said = (folder / "params.yaml").read_bytes(), {}
+        for name, edit in zip(NAMES, EDITS, strict=True):
+            tiny.edit(folder, **{edit[0]: edit[1]})
+            done = tiny.snakemake(folder, "-n")
+            said[name] = done.stderr + done.stdout
+            (folder / "params.yaml").write_bytes(settings)
+        assert versioned.nothing_to_do(folder)
+        (parent / "plans.json").write_text(json.dumps(said))
+
+    built = tiny.once(tmp_path_factory, "plans", build)
+    said: dict[str, str] = json.loads((built / "plans.json").read_text())
     return said
 
 

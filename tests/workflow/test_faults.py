@@ -221,7 +221,7 @@ def read_only(folder: Path) -> Iterator[bool]:
 
 def test_settings_edited_during_a_run(repository: Path) -> None:
     """A job keeps the slice that it was started with, and says so; the edit is seen afterwards."""
-    tiny.edit(repository, training__base__images=160, resources__save_seconds=0)
+    tiny.edit(repository, training__base__images=160)
     receipt = repository / f"{BASE}/receipt.json"
     target = f"{BASE}/receipt.json"
 

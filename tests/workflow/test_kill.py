@@ -33,8 +33,7 @@ def test_two_at_once_and_a_killed_training_ends_as_if_undisturbed(
 ) -> None:
     """Killed under Snakemake, gone on and killed under DVC, finished under Snakemake: as if
     undisturbed. While it works, a second `snakemake` is turned away."""
-    changes = {"training__base__images": 192, "resources__save_seconds": 0}
-    tiny.edit(repository, **changes)
+    tiny.edit(repository, training__base__images=192)
     undisturbed = versioned.copy(repository, tmp_path / "undisturbed")
 
     with running(repository, "snakemake", "--cores", "2", BASE) as process:

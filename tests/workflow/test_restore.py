@@ -32,10 +32,6 @@ def scored(folder: Path) -> bool:
 @pytest.mark.parametrize("moment", [begun, trains, scored])
 def test_after_ctrl_c_in_an_experiment(repository: Path, moment: Callable[[Path], bool]) -> None:
     """At three moments: before the first job, in a training, behind the first new scores."""
-    tiny.edit(repository, resources__save_seconds=0)
-    versioned.commit(repository, "save often")
-    versioned.repro(repository)
-    versioned.commit(repository, "recorded")
     change = "training.rad.lr=0.01"
     with running(repository, "dvc", "exp", "run", "-S", change) as process:
         wait_for(lambda: moment(repository), process, repository)
