@@ -31,7 +31,8 @@ PACKAGE = {
     "maths/__init__.py": "from radpipe.maths.deep import twice\n",
     "maths/fast.c": "double f(double x) { return x; } /* the same */\n",
     "maths/deep.py": "FACTOR = 2\n"
-    "SOURCE = 'fast.c'\ndef twice(x: int) -> int:\n    return FACTOR * x, SOURCE\n",
+    "SOURCE = 'fast.c'\ndef twice(x: int) -> int:\n"
+    "    label = 'two'\n    unit = x\n    return FACTOR * unit, SOURCE, label\n",
     "other.py": "def run(x):\n    return 0\n",
 }
 Rewrite = Callable[[Path], None]
@@ -88,6 +89,7 @@ def move(folder: Path) -> None:
         edit("stages/one.py", "import logging\n", "import logging\nimport os\n"),
         edit("stages/one.py", "return x\n", "return x + 1\n"),  # nobody calls it
         edit("maths/deep.py", "x: int) -> int", "x: float) -> float"),
+        edit("maths/deep.py", "label = 'two'", "label = 'twice'"),
         edit("maths/fast.c", "the same", "as it came"),
         edit("other.py", "return 0", "return 1"),
         edit("errors.py", "pass", "def __str__(self): return 'oh'"),
@@ -104,7 +106,8 @@ def test_what_computes_the_same_has_the_same_digest(package: Path, rewrite: Rewr
     "rewrite",
     [
         edit("maths/deep.py", "FACTOR = 2", "FACTOR = 3"),
-        edit("maths/deep.py", "FACTOR * x", "FACTOR + x"),
+        edit("maths/deep.py", "FACTOR * unit", "FACTOR + unit"),
+        edit("maths/deep.py", "unit = x", "unit = x + 1"),  # a word of displays, but no text
         edit("maths/fast.c", "return x", "return 2 * x"),
         edit("stages/one.py", "if job is None", "if job == 1"),
         edit("stages/one.py", "maths.twice(job)", "maths.twice(job + 1)"),

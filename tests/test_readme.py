@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from radpipe import params
@@ -100,3 +101,20 @@ def test_links_lead_somewhere() -> None:
     for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
             assert (path.parent / link).exists(), f"{path.name}: {link}"
+
+
+def test_a_number_stands_under_its_own_heading() -> None:
+    """What was not measured leaves a gap, wherever it is in the table."""
+    whole = Pipeline(params.read(ROOT / "params.yaml"))
+    main, timing = (pd.read_csv(ROOT / f"results/tables/{name}.csv") for name in ("main", "timing"))
+    run = whole.settings.run
+    gone = (main["method"] == "rad") & (main["mask"] == run.masks[0]) & (main["metric"] == "lpips")
+    before, after = (
+        [line.split(" | ") for line in readme.comparison(data, timing, whole).splitlines()]
+        for data in (main, main[~gone])
+    )
+    assert [len(row) for row in after] == [len(row) for row in before]
+    row = next(i for i, cells in enumerate(before) if "**RAD**" in cells[0])
+    place = before[0].index(f"{run.masks[0]}: LPIPS")
+    assert after[row][place] == "not measured"
+    assert after[row][place + 1 :] == before[row][place + 1 :]

@@ -32,7 +32,7 @@ SILENT = frozenset({"type_comment", "kind", "ctx", "annotation", "returns"})
 # calls whose words are for people: their text is no part of the meaning
 SPEAKERS = frozenset({"UserError", "Unreachable", "unknown", "bar", "Field"})
 LOGS = frozenset({"log", "logging", "warnings"})  # the objects whose methods speak
-# attributes and arguments that say how something is shown
+# arguments, and attributes that hold a text, that say how something is shown
 SHOWN = frozenset(
     {"citation", "colour", "description", "display", "label", "marker", "meaning", "rule", "unit"}
 )
@@ -229,7 +229,8 @@ def _unsaid(node: object) -> bool:
         return isinstance(node.value, ast.Call) and _speaks(node.value)
     if isinstance(node, ast.Assign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return all(isinstance(t, ast.Name) and t.id in SHOWN for t in targets)
+        shown = all(isinstance(t, ast.Name) and t.id in SHOWN for t in targets)
+        return shown and (node.value is None or _words(node.value))
     return False
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from radpipe.errors import UserError
 from radpipe.files import sha256
 from radpipe.method import Method
-from radpipe.receipts import Folder, Receipt, canonical, digest
+from radpipe.receipts import Folder, Receipt, Slice
 from radpipe.section import Section, section
 from radpipe.settings import Resources
 
@@ -20,17 +20,15 @@ S = TypeVar("S", bound=Section)
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(Slice):
     """One run of one stage.
 
     Attributes:
-        slice: all that it may see.
         root: the repository, to which all paths of the slice are relative.
         resources: how the machine is used.
         threads: CPU threads granted.
     """
 
-    slice: Mapping[str, Any]
     root: Path
     resources: Resources
     threads: int = 1
@@ -51,19 +49,9 @@ class Job:
         return cls(raw, root, resources, threads)
 
     @property
-    def stage(self) -> str:
-        """Its name."""
-        return str(self.slice["stage"])
-
-    @property
     def wildcards(self) -> Mapping[str, str]:
         """Of its target."""
         return self.slice["wildcards"]
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """The settings that it may see, by dotted key; its data set's without the data set."""
-        return self.slice["settings"]
 
     @property
     def method(self) -> Method:
@@ -79,11 +67,6 @@ class Job:
     def receipt(self) -> Path:
         """Where its receipt goes."""
         return self.root / self.slice["receipt"]
-
-    @property
-    def digest(self) -> str:
-        """Identity of the slice."""
-        return digest(canonical(self.slice))
 
     def section(self, key: str, model: type[S]) -> S:
         """A part of the slice's settings, typed."""

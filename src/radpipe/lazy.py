@@ -12,6 +12,11 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+__all__ = [
+    "Tensor", "cv2", "huggingface_hub", "matplotlib", "pandas", "requests", "scipy", "skimage",
+    "torch",
+]  # fmt: skip
+
 if TYPE_CHECKING:
     import cv2
     import huggingface_hub
@@ -36,17 +41,4 @@ else:
         def __getattr__(self, name: str) -> object:
             return getattr(import_module(self.__name__), name)
 
-    cv2 = Later("cv2")
-    huggingface_hub = Later("huggingface_hub")
-    matplotlib = Later("matplotlib")
-    pandas = Later("pandas")
-    requests = Later("requests")
-    scipy = Later("scipy")
-    skimage = Later("skimage")
-    torch = Later("torch")
-    Tensor = "torch.Tensor"
-
-__all__ = [
-    "Tensor", "cv2", "huggingface_hub", "matplotlib", "pandas", "requests", "scipy", "skimage",
-    "torch",
-]  # fmt: skip
+    globals().update({name: Later(name) for name in __all__} | {"Tensor": "torch.Tensor"})

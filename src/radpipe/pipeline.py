@@ -165,10 +165,14 @@ class Pipeline:
     @cached_property
     def cells(self) -> list[Target]:
         """The main comparison: data sets x methods x masks."""
+        return self.cells_of(self.settings.run.methods)
+
+    def cells_of(self, methods: Iterable[str]) -> list[Target]:
+        """Scores of some methods on every data set and mask."""
         run = self.settings.run
         return [
             self.target("evaluate", dataset=dataset, method=method, mask=mask)
-            for dataset, method, mask in product(run.datasets, run.methods, run.masks)
+            for dataset, method, mask in product(run.datasets, methods, run.masks)
         ]
 
     def report_targets(self) -> list[Target]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from tqdm import tqdm
 
@@ -14,8 +12,7 @@ from radpipe.launch import is_main
 LINE = "{desc}: {n_fmt}/{total_fmt} {rate_fmt} ETA {remaining}{postfix}\n"
 
 
-@contextmanager
-def bar(total: int, what: str, unit: str = "images", start: int = 0) -> Iterator[tqdm]:
+def bar(total: int, what: str, unit: str = "images", start: int = 0) -> tqdm:
     """A progress bar; without a terminal it prints a line every 20 seconds instead of redrawing.
 
     Args:
@@ -27,7 +24,7 @@ def bar(total: int, what: str, unit: str = "images", start: int = 0) -> Iterator
     terminal = sys.stderr.isatty()
     # of many processes one speaks
     silent = not (total and is_main())
-    with tqdm(
+    return tqdm(
         total=total,
         initial=start,
         disable=silent,
@@ -37,8 +34,7 @@ def bar(total: int, what: str, unit: str = "images", start: int = 0) -> Iterator
         dynamic_ncols=terminal,
         ncols=None if terminal else 100,
         bar_format=None if terminal else LINE,
-    ) as progress:
-        yield progress
+    )
 
 
 def setup_logging() -> None:

@@ -18,7 +18,6 @@ from typing import Any
 from radpipe.dotted import flatten
 from radpipe.errors import UserError
 from radpipe.files import sha256, write_json
-from radpipe.method import Method
 
 # Bytes up to which a file's checksum is compared whenever it is used. The larger ones are training
 # images, and an image store holds every image it reads against a checksum of its own.
@@ -36,17 +35,41 @@ def digest(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Receipt:
+class Slice:
+    """All that a job may see.
+
+    Attributes:
+        slice: as it is written.
+    """
+
+    slice: Mapping[str, Any]
+
+    @property
+    def stage(self) -> str:
+        """The stage that the job runs."""
+        return str(self.slice["stage"])
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings that it may see, by dotted key; its data set's without the data set."""
+        return self.slice["settings"]
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of the slice."""
+        return digest(canonical(self.slice))
+
+
+@dataclass(frozen=True)
+class Receipt(Slice):
     """What a finished job left behind.
 
     Attributes:
-        slice: all that the job was given.
         files: name in the folder -> sha256 and bytes.
         facts: deterministic facts worth keeping (counts, network evaluations, weights used).
         made_by: digest of the code that made it, where it was accepted for newer code.
     """
 
-    slice: Mapping[str, Any]
     files: Mapping[str, Mapping[str, Any]]
     facts: Mapping[str, Any] = field(default_factory=dict)
     made_by: str = ""
@@ -64,21 +87,6 @@ class Receipt:
         """Write it, atomically."""
         raw = {"slice": self.slice, "files": self.files, "facts": self.facts}
         write_json(path, raw | ({"made_by": self.made_by} if self.made_by else {}))
-
-    @property
-    def stage(self) -> str:
-        """The stage that the job ran."""
-        return str(self.slice["stage"])
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """The settings that the job saw, by dotted key."""
-        return self.slice["settings"]
-
-    @cached_property
-    def digest(self) -> str:
-        """Identity of its slice."""
-        return digest(canonical(self.slice))
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
@@ -109,11 +117,6 @@ class Folder:
     path: Path
     receipt: Path
     wildcards: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def method(self) -> Method:
-        """The method of a cell."""
-        return Method.parse(self.wildcards["method"])
 
     @cached_property
     def made(self) -> Receipt:

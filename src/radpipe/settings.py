@@ -268,12 +268,9 @@ class Settings(Section):
 
     def source(self, stage: str, dataset: str) -> str:
         """Where the network of a stage comes from: `TRAIN`, or the name of an asset."""
-        sources = {
-            "base": self.datasets[dataset].base,
-            "rad": self.datasets[dataset].rad,
-            "lama": self.training.lama.weights,
-        }
-        return sources[stage]
+        if stage == "lama":
+            return self.training.lama.weights
+        return str(getattr(self.datasets[dataset], stage))
 
 
 def _override(raw: dict[str, Any], name: str, key: str, value: Any) -> None:

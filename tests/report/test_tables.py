@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from radpipe import ablations, codedigest, plugins
 from radpipe.pipeline import Pipeline, target_of
 from radpipe.report import load, names, printed
 from radpipe.report.comparison import cell_rows, long_table, readable
@@ -289,3 +290,27 @@ def test_the_terminal_shows_the_main_table_in_80_columns(tmp_path: Path) -> None
     (best,) = [line for line in table if line.startswith("RAD ")][:1]
     assert "0.100*" in best
     assert any(line.startswith("Truth ") for line in table)
+
+
+def test_an_ablation_of_one_file_has_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As README promises: one file, one word in params.yaml."""
+    folder = tmp_path / "ablations"
+    folder.mkdir()
+    text = Path(ablations.__file__).with_name("length.py").read_text()
+    (folder / "colour.py").write_text(text.replace("length of the training", "colour"))
+    monkeypatch.setattr(ablations, "__path__", [*ablations.__path__, str(folder)])
+    monkeypatch.setattr(ablations.__spec__, "submodule_search_locations", ablations.__path__)
+    found = codedigest._path
+    monkeypatch.setattr(
+        codedigest, "_path", lambda name: folder / "colour.py" if "colour" in name else found(name)
+    )
+    plugins.names.cache_clear()
+    try:
+        assert "ablation_colour" in names("table")
+        table, _ = build(tmp_path, "ablation_colour", ablations=["colour"])
+        assert table.title == "Ablation: colour"
+        assert "rad@colour-fortieth" in set(table.data["method"])
+    finally:
+        plugins.names.cache_clear()

@@ -54,6 +54,13 @@ def test_a_method_without_weights_stands_on_no_checkpoint(tree: Tree) -> None:
     assert "checkpoints" not in chain(tree, method="telea")
 
 
+def test_what_no_copy_has_is_counted_and_not_missed(tree: Tree) -> None:
+    """As in a clone after `dvc pull`."""
+    assert "not kept" not in chain(tree)
+    (tree.root / "results/metrics/emoji/rad/box/features.npz").unlink()
+    assert "The chain holds" in chain(tree) and "1 more are not kept and not here" in chain(tree)
+
+
 @pytest.mark.parametrize(
     "name",
     [

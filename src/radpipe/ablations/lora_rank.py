@@ -1,6 +1,9 @@
-"""The adapter's rank, and no adapter at all. Alpha follows the rank, so that alpha / rank, the
-factor on the update, stays 1 and the variants differ in capacity alone (our choice). All weights
-are trained at half the learning rate (our choice, by a short run)."""
+"""The adapter's rank, and no adapter at all.
+
+Alpha follows the rank, so that alpha / rank, the factor on the update, stays 1 and the variants
+differ in capacity alone (our choice). All weights are trained at half the learning rate (our
+choice, by a short run).
+"""
 
 from __future__ import annotations
 

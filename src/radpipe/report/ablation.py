@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from types import ModuleType
 
 from radpipe.ablations import Ablation, method_of
 from radpipe.job import Job
@@ -14,10 +14,6 @@ from radpipe.report.needs import ablation_methods, cell_targets
 from radpipe.report.results import images_seen
 from radpipe.report.table import Table
 
-if TYPE_CHECKING:
-    from radpipe.dag import Target
-    from radpipe.pipeline import Pipeline
-
 KEYS = ("run.datasets", "run.masks", "run.ablations", "run.methods", "evaluation.metrics")
 CAPTION = (
     "{paper} Each variant differs from the first row only in the settings named in the column "
@@ -27,40 +23,38 @@ CAPTION = (
 )
 
 
-# KEYS, CAPTION, needs, build
-Declared = tuple[
-    tuple[str, ...], str, Callable[["Pipeline"], "list[Target]"], Callable[[Job], Table]
-]
-
-
-def ablation_table(name: str, ablation: Ablation) -> Declared:
-    """The table of an ablation.
+def module(name: str, ablation: Ablation) -> ModuleType:
+    """The table of an ablation as if a file of tables/ defined it.
 
     Args:
         name: the ablation's file.
-        ablation: what it defines; imported by the table's file, so that a change to it makes the
-            table stale.
+        ablation: what it defines.
     """
-    caption = CAPTION.format(paper=ablation.paper)
+    made = ModuleType(f"radpipe.report.tables.ablation_{name}", ablation.title)
+    vars(made).update(
+        KEYS=KEYS,
+        CAPTION=CAPTION.format(paper=ablation.paper),
+        needs=lambda pipeline: cell_targets(pipeline, [*ablation_methods(pipeline, name), TRUTH]),
+        build=lambda job: build(job, name, ablation),
+    )
+    return made
+
+
+def build(job: Job, name: str, ablation: Ablation) -> Table:
+    """The table of an ablation."""
     changes = {
         method_of(name, variant, ablation.method): _in_words(own)
         for variant, own in ablation.variants.items()
     }
-
-    def needs(pipeline: Pipeline) -> list[Target]:
-        return cell_targets(pipeline, [*ablation_methods(pipeline, name), TRUTH])
-
-    def build(job: Job) -> Table:
-        labels = ablation.methods(name) | {TRUTH: printed.label(TRUTH)}
-        rows, notes = compare(job, labels, job.settings["run.masks"], ablation.unchanged)
-        table = long_table(rows)
-        table["variant"] = table["method"].map(labels)
-        table["changes"] = table["method"].map(changes).fillna("")
-        blocks, same = readable(table, labels, ablation.axis)
-        notes = [*_asked_for(job, name), *_budget(job, ablation), *same, *notes]
-        return Table(ablation.title, table, blocks, caption, tuple(notes))
-
-    return KEYS, caption, needs, build
+    labels = ablation.methods(name) | {TRUTH: printed.label(TRUTH)}
+    rows, notes = compare(job, labels, job.settings["run.masks"], ablation.unchanged)
+    table = long_table(rows)
+    table["variant"] = table["method"].map(labels)
+    table["changes"] = table["method"].map(changes).fillna("")
+    blocks, same = readable(table, labels, ablation.axis)
+    notes = [*_asked_for(job, name), *_budget(job, ablation), *same, *notes]
+    caption = CAPTION.format(paper=ablation.paper)
+    return Table(ablation.title, table, blocks, caption, tuple(notes))
 
 
 def _asked_for(job: Job, name: str) -> list[str]:

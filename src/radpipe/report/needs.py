@@ -51,14 +51,8 @@ def timing_targets(pipeline: Pipeline) -> list[Target]:
 
 def cell_targets(pipeline: Pipeline, methods: Iterable[str]) -> list[Target]:
     """Scores and weights of some methods on every data set and mask of the settings."""
-    run, methods = pipeline.settings.run, list(methods)
-    cells = [
-        pipeline.target("evaluate", dataset=d, method=m, mask=k)
-        for d in run.datasets
-        for m in methods
-        for k in run.masks
-    ]
-    return [*cells, *weight_targets(pipeline, methods)]
+    methods = list(methods)
+    return [*pipeline.cells_of(methods), *weight_targets(pipeline, methods)]
 
 
 def weight_targets(pipeline: Pipeline, methods: Iterable[str]) -> list[Target]:

@@ -23,7 +23,7 @@ def declared(kind: str, *suffixes: str) -> Stage:
         values=lambda pipeline, target: {
             key: pipeline.value(target, key) for key in report.load(kind, target["name"]).KEYS
         },
-        plugins=lambda pipeline, target: [f"report.{kind}s.{target['name']}"],
+        plugins=lambda pipeline, target: report.code(kind, target["name"]),
         upstream=lambda pipeline, target: report.load(kind, target["name"]).needs(pipeline),
     )
 

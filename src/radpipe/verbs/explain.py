@@ -62,10 +62,12 @@ def explain(
     chain = {t: held(pipeline, root, t) for t in (shown, *reversed([*pipeline.walk([cell])]))}
     how = measured(root, cell, row)
     links = [line for target, receipt in chain.items() for line in _link(target, receipt)]
-    files = sum(len(receipt.files) for receipt in chain.values())
+    all_files = sum(len(receipt.files) for receipt in chain.values())
+    files = sum(len(here(pipeline, root, t, receipt)) for t, receipt in chain.items())
+    left = f"; {all_files - files} more are not kept and not here" if files < all_files else ""
     verdict = (
         f"The chain holds: {len(chain)} results with {files} files match their receipts, "
-        "the current params.yaml and the current code."
+        f"the current params.yaml and the current code{left}."
     )
     return "\n".join([*_number(row, table), *how, "", *links, "", verdict])
 
@@ -122,10 +124,15 @@ def held(pipeline: Pipeline, root: Path, target: Target) -> Receipt:
             target.receipt,
             f"make it anew: {again}",
         )
-    folder = target.under(root)
-    for name in found.files:
-        folder.file(name)
+    for name in here(pipeline, root, target, found):
+        target.under(root).file(name)
     return found
+
+
+def here(pipeline: Pipeline, root: Path, target: Target, receipt: Receipt) -> list[str]:
+    """The files of a result that every copy of the results has, or that are there nevertheless."""
+    folder, kept = target.folder, set(pipeline.kept(target))
+    return [n for n in receipt.files if f"{folder}/{n}" in kept or (root / folder / n).exists()]
 
 
 def measured(root: Path, cell: Target, row: Mapping[str, str]) -> list[str]:

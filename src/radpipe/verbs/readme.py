@@ -52,7 +52,10 @@ def blocks(pipeline: Pipeline, root: Path) -> dict[tuple[str, str], str]:
 
 
 def comparison(table: pandas.DataFrame, timing: pandas.DataFrame, pipeline: Pipeline) -> str:
-    """Costs, LPIPS and a distance per mask with intervals: a row per method and the truth."""
+    """Costs, LPIPS and a distance per mask with intervals: a row per method and the truth.
+
+    Of the first data set of the run, which is named below with the number of its images.
+    """
     run = pipeline.settings.run
     dataset = run.datasets[0]
     rows = table[table["dataset"] == dataset].set_index(["method", "mask", "metric"])
@@ -65,10 +68,16 @@ def comparison(table: pandas.DataFrame, timing: pandas.DataFrame, pipeline: Pipe
     for method in (*run.methods, TRUTH):
         label = "*the truth*" if method == TRUTH else load(method).label
         label = f"**{label}**" if method == "rad" else label
-        entries = [_entry(rows.loc[(method, *c)]) for c in columns if (method, *c) in rows.index]
+        there = [(method, *column) in rows.index for column in columns]
+        entries = [
+            _entry(rows.loc[(method, *column)]) if found else "not measured"
+            for column, found in zip(columns, there, strict=True)
+        ]
         costs = cost(timing, dataset, method) if method != TRUTH else ("", "")
-        lines += [[label, *costs, *entries]] if entries else []
-    return _markdown(lines)
+        lines += [[label, *costs, *entries]] if any(there) else []
+    counts = sorted(set(pandas.to_numeric(rows["n"]).dropna().astype(int)))
+    images = " or ".join(f"{count:,}" for count in counts)
+    return f"{_markdown(lines)}\n\n*{dataset}, {images} test images per mask.*"
 
 
 def _entry(row: pandas.Series) -> str:

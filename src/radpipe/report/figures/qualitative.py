@@ -11,8 +11,9 @@ KEYS = ("run.datasets", "run.methods", "run.masks", "evaluation.figure_images")
 needs = picture_targets
 CAPTION = (
     "Top row: the input, its hole chequered; then what each method makes of it; last the truth. "
-    "Look for seams, blur and invented shapes. Images at equal distances through the test split, "
-    "chosen before any result; the same images, masks and seeds for every method."
+    "Look for seams, blur and invented shapes. Images at equal distances through the "
+    "first of the test split, those that every copy of the results has, chosen before any result; "
+    "the same images, masks and seeds for every method."
 )
 
 

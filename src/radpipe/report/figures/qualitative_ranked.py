@@ -12,7 +12,8 @@ needs = picture_targets
 CAPTION = (
     "The images on which RAD has its lowest, median and highest LPIPS, two of each per mask, with "
     "RAD's LPIPS above them; chequered: the hole. Look at the worst ones: how RAD fails, and "
-    "whether the others fail there too. Nothing else was selected."
+    "whether the others fail there too. Ranked are the first images of the test split, those that "
+    "every copy of the results has; nothing else was selected."
 )
 EACH = 2
 

@@ -7,16 +7,17 @@ from dataclasses import replace
 from radpipe.ablations.steps import ABLATION
 from radpipe.job import Job
 from radpipe.lazy import pandas
-from radpipe.report.ablation import ablation_table
+from radpipe.report.ablation import module
 from radpipe.report.comparison import EVALUATIONS
 from radpipe.report.table import Table
 
-KEYS, CAPTION, needs, _build = ablation_table("steps", ABLATION)
+SHARED = module("steps", ABLATION)
+KEYS, CAPTION, needs = SHARED.KEYS, SHARED.CAPTION, SHARED.needs
 
 
 def build(job: Job) -> Table:
     """The shared table, with evaluations and a mark on the Pareto front per row of the CSV."""
-    table = _build(job)
+    table: Table = SHARED.build(job)
     return replace(table, data=with_front(table.data))
 
 
