@@ -57,6 +57,17 @@ def test_where_rad_is_best_the_claims_hold(verdicts: Verdicts) -> None:
     assert found["speed_without_loss"] == "holds"
 
 
+def test_without_loss_is_not_enough_to_be_faster(
+    verdicts: Verdicts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(report_tree.SECONDS, "repaint", 0.5)  # RAD: 1
+    assert verdicts()["speed_without_loss"] == "does not hold"
+
+
+def test_second_best_of_two_is_no_claim(verdicts: Verdicts) -> None:
+    assert verdicts(methods=["rad", "telea"])["lpips_wide"] == "not tested"
+
+
 def test_where_rad_loses_they_do_not(verdicts: Verdicts) -> None:
     found = verdicts({"repaint": 0.05})
     assert found["lpips_box"] == "does not hold"
@@ -109,18 +120,30 @@ def test_speed_is_judged_at_both_official_budgets(
     assert found["speed"] == "does not hold"
     assert found["speed_at_few_evaluations"] == "holds"
     numbers = verdicts(column="numbers")["speed"]
-    assert numbers.startswith("37.5 times: RePaint 2,410 evaluations in 150 s, RAD 100 evaluations")
-    assert "budgets of this run 3.00 times" in numbers
+    said = "37.5 [28.1, 50.0] times: RePaint 2,410 evaluations in 150 s, RAD 100 evaluations"
+    assert numbers.startswith(said)
+    assert "budgets of this run 3.00 [2.25, 4.00] times" in numbers
     assert "100 evaluations" in verdicts(column="test")["speed"]
-    monkeypatch.setitem(report_tree.OFFICIAL, "rad", (100.0, 1.5))
+    monkeypatch.setitem(report_tree.OFFICIAL, "rad", (100.0, 1.5))  # quartiles: 75 to 133 times
+    assert verdicts()["speed"] == "cannot tell"
+    monkeypatch.setitem(report_tree.OFFICIAL, "rad", (100.0, 1.0))
     assert verdicts()["speed"] == "holds"
+
+
+def test_a_machine_that_changed_its_speed_leaves_speed_open(
+    verdicts: Verdicts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(report_tree.OFFICIAL, "rad", (100.0, 1.0))
+    monkeypatch.setitem(report_tree.CALIBRATION, "rad", 0.03)  # RePaint's: 0.02
+    found = verdicts()
+    assert found["speed"] == "cannot tell" and found["speed_without_loss"] == "holds"
 
 
 def test_speed_at_few_evaluations_needs_the_quality(
     verdicts: Verdicts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert verdicts({"repaint": 0.05})["speed_at_few_evaluations"] == "does not hold"
-    monkeypatch.setitem(report_tree.OFFICIAL, "repaint", (2410.0, 99.0))
+    monkeypatch.setitem(report_tree.OFFICIAL, "repaint", (2410.0, 60.0))
     assert verdicts()["speed_at_few_evaluations"] == "does not hold"
 
 

@@ -32,8 +32,7 @@ def test_a_method_is_timed_on_one_image_and_a_batch_then_at_its_official_budget(
     assert timing._plan("telea", chosen()) == [("run", 1), ("run", 8)]
 
 
-def test_ratios_compare_the_same_budget_and_batch_in_units_of_the_same_work(tmp_path: Path) -> None:
-    """MCG ran while the machine was half as fast: what it was seen to need counts by half."""
+def test_ratios_compare_the_same_budget_and_batch(tmp_path: Path) -> None:
     seconds = {
         "rad": {("run", 1): 2.0, ("run", 8): 0.5, ("official", 1): 8.0},
         "mcg": {("run", 1): 12.0, ("run", 8): 2.0, ("official", 1): 160.0},
@@ -45,11 +44,10 @@ def test_ratios_compare_the_same_budget_and_batch_in_units_of_the_same_work(tmp_
         job = tree.job(target_of("timing", dataset="emoji", method=method))
         rows = [{"method": method, "budget": b, "batch": n} for b, n in measured]
         data = pd.DataFrame(rows).assign(seconds_median=list(measured.values()))
-        data = data.assign(calibration_seconds=0.1 if method == "rad" else 0.2)
         data.to_csv(job.out / "timing.csv", index=False)
     found = read_timing(tree.job(table)).set_index(["method", "budget", "batch"])["ratio_to_rad"]
     assert found["rad"].tolist() == [1, 1, 1]
-    assert found["mcg"].tolist() == pytest.approx([3, 2, 10])
+    assert found["mcg"].tolist() == pytest.approx([6, 4, 20])
 
 
 def test_the_stage_times_without_networks_and_vouches_for_its_table(

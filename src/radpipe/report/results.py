@@ -105,11 +105,9 @@ def read_timing(job: Job) -> pandas.DataFrame:
         part.insert(2, "label", [printed.label(m) for m in part["method"]])
         parts.append(part)
     data = pandas.concat(parts, ignore_index=True)
-    # seconds in units of the fixed work that every job times beside its method
-    work = data["seconds_median"] / data["calibration_seconds"]
     same = ["dataset", "budget", "batch"]
-    rad = data.assign(rad=work)[data["method"] == "rad"][[*same, "rad"]]
-    data["ratio_to_rad"] = work / data.merge(rad, on=same, how="left")["rad"]
+    rad = data[data["method"] == "rad"].rename(columns={"seconds_median": "rad"})
+    data["ratio_to_rad"] = data["seconds_median"] / data.merge(rad, on=same, how="left")["rad"]
     return data
 
 

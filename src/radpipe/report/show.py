@@ -53,7 +53,7 @@ def main_table(path: Path) -> str:
 def _blocks(dataset: str, rows: pandas.DataFrame) -> str:
     """Methods down, masks and metrics across, as many masks beside each other as fit."""
     measured = set(rows["metric"])
-    metrics = [m for m in ("lpips", next(filter(measured.__contains__, DISTANCES), "")) if m]
+    metrics = [m for m in ("lpips", *DISTANCES) if m in measured][:2]
     masks = list(dict.fromkeys(rows["mask"]))
     for count in range(len(masks), 0, -1):
         chunks = [masks[i : i + count] for i in range(0, len(masks), count)]

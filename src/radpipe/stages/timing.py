@@ -6,9 +6,8 @@ official budget of its paper comes last, one run of one image, on the same netwo
 before it are its warm-up.
 
 Methods are timed by jobs of their own, so a kill costs one of them and a method taken out leaves
-the others' times alone. Each job also times the same fixed work, before and after: ratios between
-methods are of seconds over that calibration, so that a machine that has become slower or faster in
-between does not count.
+the others' times alone. Each job also times the same fixed work, before and after: how much the
+machine's speed changed between two jobs is how uncertain the ratio of their seconds is.
 """
 
 from __future__ import annotations

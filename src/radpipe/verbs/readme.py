@@ -61,7 +61,7 @@ def comparison(table: pandas.DataFrame, timing: pandas.DataFrame, pipeline: Pipe
     rows = table[table["dataset"] == dataset].set_index(["method", "mask", "metric"])
     rows = rows[pandas.to_numeric(rows["value"], errors="coerce").notna()]
     measured = set(rows.index.get_level_values("metric"))
-    metrics = [m for m in ("lpips", next(filter(measured.__contains__, DISTANCES), "")) if m]
+    metrics = [m for m in ("lpips", *DISTANCES) if m in measured][:2]
     columns = [(mask, metric) for mask in run.masks for metric in metrics]
     head = ["method", "evaluations", "seconds per image"]
     lines = [[*head, *(f"{mask}: {info(metric).display}" for mask, metric in columns)]]

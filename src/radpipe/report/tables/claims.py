@@ -71,8 +71,8 @@ def _headline(evidence: Evidence, verdicts: list[Verdict]) -> dict[str, Any]:
         cells = {mask: evidence.cell(method, mask) for mask in evidence.masks}
         values = {mask: cell.value(metric) for mask, cell in cells.items() if cell}
         numbers[metric] = {mask: v for mask, v in values.items() if math.isfinite(v)}
-    ratios = {budget: speed_up(evidence, budget, budget)[0] for budget in ("official", "run")}
-    numbers["speed_up"] = {budget: r for budget, r in ratios.items() if math.isfinite(r)}
+    ratios = {budget: speed_up(evidence, budget, budget) for budget in ("official", "run")}
+    numbers["speed_up"] = {budget: found.ratio for budget, found in ratios.items() if found}
     return {key: value for key, value in numbers.items() if value != {}}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from radpipe.job import Job
+from radpipe.lazy import pandas
 from radpipe.report import printed
 from radpipe.report.needs import timing_targets
 from radpipe.report.results import read_timing
@@ -16,17 +17,14 @@ CAPTION = (
     "Seconds per image, one method at a time on the same images. Budget `run`: the settings of "
     "this run; median and quartiles over repeats, after warm-up runs. Budget `official`: what the "
     "method's paper uses; one run of one image, after those of the run's budget on the same "
-    "network. Times RAD: seconds over those of RAD at the same kind of "
-    "budget and batch, in the same process."
+    "network. Times RAD: these seconds over RAD's at the same kind of budget and batch."
 )
 SHOWN: dict[str, Callable[[Any], str]] = {
     "Method": lambda row: row.label,
     "Budget": lambda row: row.budget,
     "Batch": lambda row: str(row.batch),
     "Evaluations": lambda row: number(row.evaluations, 0),
-    "Seconds per image [quartiles]": lambda row: (
-        f"{number(row.seconds_median)} [{number(row.seconds_q25)}, {number(row.seconds_q75)}]"
-    ),
+    "Seconds per image [quartiles]": lambda row: _seconds(row),
     "Peak memory, MB": lambda row: number(row.peak_memory_mb, 0),
     "Times RAD": lambda row: number(row.ratio_to_rad),
 }
@@ -44,8 +42,21 @@ def build(job: Job) -> Table:
         for dataset, part in data.groupby("dataset", sort=False)
     )
     notes = (
-        f"Device: {', '.join(dict.fromkeys(data['device']))}. Measured on the machine that made "
-        "this table; the numbers differ from machine to machine.",
+        f"Device: {', '.join(dict.fromkeys(data['device']))}. The numbers differ from machine to "
+        f"machine. Every method is timed by a job of its own, which also times the same fixed "
+        f"work: {_spread(data)}. By as much the machine's speed changed between the jobs.",
         "Peak memory: of the accelerator where there is one, else of the whole process.",
     )
     return Table("Time per image", data, blocks, CAPTION, notes)
+
+
+def _seconds(row: Any) -> str:
+    """Median and quartiles; of a single run its seconds."""
+    single = row.seconds_q25 == row.seconds_q75
+    quartiles = f" [{number(row.seconds_q25)}, {number(row.seconds_q75)}]"
+    return number(row.seconds_median) + ("" if single else quartiles)
+
+
+def _spread(data: pandas.DataFrame) -> str:
+    work = data["calibration_seconds"]
+    return f"{number(work.min())} to {number(work.max())} s"
