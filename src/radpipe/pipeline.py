@@ -88,10 +88,12 @@ class Pipeline:
         return [self.target(requires, dataset=dataset)]
 
     def trained_variant(self, dataset: str, variant: str) -> str:
-        """A variant that changes nothing in the training shares the default's weights."""
+        """A variant that changes nothing in the training shares the default's weights; not those
+        of a published network, if it is to be compared with trained ones."""
         own, default = self.resolved(dataset, variant), self.resolved(dataset)
         same = own.training.rad == default.training.rad and own.masks == default.masks
-        return DEFAULT if same else variant
+        published = default.source("rad", dataset) != TRAIN and ablations.compares(variant)
+        return DEFAULT if same and not published else variant
 
     def trained_here(self, target: Target) -> bool:
         """Whether a network is trained by its job; an asset is taken instead otherwise."""

@@ -141,6 +141,10 @@ def test_a_published_network_is_not_trained() -> None:
     variant = target_of("rad", dataset="ffhq", variant="lora_rank-rank_4")
     assert published.slice(variant) == trained.slice(variant)
     assert published.trained_here(variant)
+    # compared with the variants is a training of ours, also where it is as long; solvers share
+    assert published.trained_variant("ffhq", "reference") == "reference"
+    assert trained.trained_variant("ffhq", "reference") == "default"
+    assert published.trained_variant("ffhq", "steps-ddim_20") == "default"
     default = target_of("rad", dataset="ffhq", variant="default")
     assert published.slice(default) != trained.slice(default)
 

@@ -75,6 +75,11 @@ def trains(changes: Mapping[str, Any]) -> bool:
     return any(key.startswith(("training.", "masks.training.")) for key in changes)
 
 
+def compares(variant: str) -> bool:
+    """Whether a variant is one of several trainings that are compared."""
+    return variant == REFERENCE or (variant != DEFAULT and trains(variant_changes(variant, None)))
+
+
 def variant_changes(variant: str, images: int | None) -> Mapping[str, Any]:
     """The settings that a variant changes.
 

@@ -18,7 +18,7 @@ from radpipe.ablations import components, lora_rank, method_of, official
 from radpipe.evaluation import info
 from radpipe.report import printed
 from radpipe.report.evidence import Evidence, in_words
-from radpipe.report.results import images_seen
+from radpipe.report.results import images_seen, weights_used
 from radpipe.report.table import number
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot tell"
@@ -294,6 +294,9 @@ def part(name: str, ablation: str, variant: str, worse: bool, statement: str, so
 
 def _part(evidence: Evidence, method: str, unchanged: str, worse: bool) -> Verdict:
     paired = evidence.pooled(method, unchanged, "lpips")
+    own, other = (weights_used(evidence.job, evidence.dataset, m) for m in (method, unchanged))
+    if own and own == other:
+        return Verdict(UNTESTED, "with these settings the variant is RAD itself")
     if paired is None:
         return Verdict(UNTESTED, "the ablation was not run, or not scored by LPIPS")
     text = f"LPIPS, variant - RAD: {in_words(paired)} over {paired.n:,} images and all masks"

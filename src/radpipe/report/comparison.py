@@ -42,17 +42,16 @@ def compare(
     rows: list[Row] = []
     cells: list[Cell] = []
     for dataset in job.settings["run.datasets"]:
-        for mask in masks:
-            other = read_cell(job, dataset, unchanged, mask)
-            for method in methods:
-                cell = read_cell(job, dataset, method, mask)
-                if cell is not None:
-                    cells.append(cell)
-                    rows += cell_rows(cell, other, describe_weights(job, dataset, method))
-                    continue
-                measured = (c.rows for c in cells if c.dataset == dataset)
-                metrics = next(measured, job.settings["evaluation.metrics"])
+        found = {(k, m): read_cell(job, dataset, m, k) for k in masks for m in methods}
+        own = [cell for cell in found.values() if cell is not None]
+        metrics = own[0].rows if own else job.settings["evaluation.metrics"]
+        for (mask, method), cell in found.items():
+            if cell is None:
                 rows += [not_run_row(dataset, method, mask, metric) for metric in metrics]
+                continue
+            other = read_cell(job, dataset, unchanged, mask)
+            rows += cell_rows(cell, other, describe_weights(job, dataset, method))
+        cells += own
     named = dict.fromkeys(
         f"Weights, {row['dataset']}, {methods[row['method']]}: {row['weights']}."
         for row in rows
@@ -112,13 +111,17 @@ def _row(dataset: str, method: str, mask: str, metric: str) -> Row:
 
 def long_table(rows: Sequence[Row]) -> pandas.DataFrame:
     """The rows as a table, with ranks: 1 is the best of a data set, mask and metric; equal
-    values share a rank; the truth and cells without a number have none."""
+    values share a rank; the truth and cells without a number have none, nor have cells of fewer
+    images than the largest: a mean over other images is no better or worse."""
     table = pandas.DataFrame(list(rows), columns=list(COLUMNS), dtype=object)
     values = pandas.to_numeric(table["value"], errors="coerce")
     badness = values.where(table["lower_is_better"].eq(True), -values)
     badness = badness.mask(table["metric"].isin(NEAREST_ZERO), values.abs())
     badness = badness.mask(table["method"].eq(TRUTH))
-    ranks = badness.groupby([table["dataset"], table["mask"], table["metric"]]).rank(method="min")
+    place = [table["dataset"], table["mask"], table["metric"]]
+    images = pandas.to_numeric(table["n"], errors="coerce")
+    badness = badness.mask(images < images.groupby(place).transform("max"))
+    ranks = badness.groupby(place).rank(method="min")
     whole = [None if math.isnan(rank) else int(rank) for rank in ranks]
     table["rank"] = pandas.Series(whole, index=table.index, dtype=object)
     return table.where(table.notna(), None)
@@ -145,7 +148,8 @@ def readable(
         for metric, own in measured.groupby("metric", sort=False):
             values = _numbers(own)
             if len(values) > 1 and len(set(values)) == 1:
-                text = f"{_name(own)}: {number(values[0])} in every row"
+                run = "" if len(values) == len(own) else " that was run"
+                text = f"{_name(own)}: {number(values[0])} in every row{run}"
                 same.setdefault(text, []).append(f"{dataset}, {mask}")
             else:
                 columns[metric] = _name(own, arrow=True), _column(own)
@@ -198,7 +202,11 @@ def _facts(cells: Sequence[Cell]) -> list[str]:
     lines: list[str] = []
     for dataset in dict.fromkeys(c.dataset for c in cells):
         own = [c for c in cells if c.dataset == dataset]
-        counts = ", ".join(str(n) for n in sorted({len(c.scores) for c in own}))
+        sizes = sorted({len(c.scores) for c in own}, reverse=True)
+        counts = f"{sizes[0]:,}" + "".join(
+            f" (a cell of {fewer:,}: the first of them, not ranked; its differences are over these)"
+            for fewer in sizes[1:]
+        )
         splits = ", ".join(sorted({c.split for c in own}))
         lines.append(
             f"{dataset}: n = {counts} images of the {splits} split per cell, one fixed mask per "
