@@ -11,7 +11,7 @@ import pytest
 import report_tree
 from radpipe.pipeline import Pipeline, target_of
 from radpipe.report import load
-from radpipe.report.claims import _small
+from radpipe.report.claim import small
 from radpipe.report.table import Table
 from report_tree import Tree, make_settings
 
@@ -92,7 +92,7 @@ def test_where_the_interval_contains_zero_nobody_can_tell(verdicts: Verdicts) ->
     ],
 )  # fmt: skip
 def test_no_difference_is_a_matter_of_a_margin(low: float, high: float, verdict: str) -> None:
-    assert _small(low, high, 1.0) == verdict
+    assert small(low, high, 1.0) == verdict
 
 
 def test_a_measure_that_ranks_the_truth_behind_says_nothing(

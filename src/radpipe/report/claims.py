@@ -1,96 +1,38 @@
-"""The paper's claims, each with the test that was fixed before the numbers.
-
-Every test has three ends: the claim holds, it does not, or the interval leaves it open. A claim
-that needs a difference is open where the interval of the paired difference contains 0. A claim of
-no difference does not hold where the interval is above 0; else it holds where the interval ends
-within a margin.
-"""
+"""The paper's claims, each with the test that was fixed before the numbers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 from radpipe.ablations import components, lora_rank, method_of, official
 from radpipe.evaluation import info
 from radpipe.report import printed
+from radpipe.report.claim import (
+    DISTANCES,
+    FAILS,
+    HOLDS,
+    MARGIN,
+    NO_WORSE,
+    OPEN,
+    UNTESTED,
+    VISIBLE,
+    WORSE,
+    Claim,
+    Verdict,
+    small,
+)  # fmt: skip
+from radpipe.report.claims_speed import SPEED
 from radpipe.report.evidence import Evidence, in_words
 from radpipe.report.results import images_seen, weights_used
 from radpipe.report.table import number
 
-HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot tell"
-UNTESTED = "not tested"
-BEHIND = "not tested: the measure ranks the truth behind"
-ORDER = (HOLDS, OPEN, FAILS)  # of two tests that both must hold the later one counts
-
-FACTOR = 100  # "up to 100 times faster"
-FEW = 25  # network evaluations of RAD in the claim of speed at a small budget
-MARGIN = 0.05  # of the other's LPIPS: what counts as no worse (our choice)
-VISIBLE = 1.0  # 8-bit levels along an edge: below it no seam is seen (our choice)
-DISTANCES = ("fid_truth", "fd_alexnet", "fd_alexnet_truth")  # measures in FID's place
-WORSE = (
-    "95 % interval of the paired LPIPS difference variant - RAD: holds where it is above 0; does "
-    "not hold where it is below 0"
-)
-NO_WORSE = (
-    f"95 % interval of the paired LPIPS difference {{0}} - {{1}}: does not hold where it is above "
-    f"0; else holds where it ends at no more than {100 * MARGIN:.0f} % of the LPIPS of {{1}}{{2}}"
-)
-TIMED = (
-    " (holds or does not where the quartiles, and the change of the machine's speed between the "
-    "two jobs, leave no doubt)"
-)
 PAPER = "paper, ablation"
 ABLATIONS = {
     "components": components.ABLATION,
     "lora_rank": lora_rank.ABLATION,
     "official": official.ABLATION,
 }
-OFFICIAL = method_of("official", "repaint", "repaint")  # RePaint at its official budget
-
-
-class Verdict(NamedTuple):
-    """What came out, and our numbers in words."""
-
-    outcome: str
-    numbers: str
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A claim of the paper and how it is tested.
-
-    Attributes:
-        name: short name.
-        statement: the claim.
-        source: where it is made.
-        test: the test in words, decided before the numbers.
-        judge: the test.
-        metric: the measure that it is judged by; empty for one of time.
-        masks: judged on; none: all of the run.
-        methods: ranked; none: all of the run.
-    """
-
-    name: str
-    statement: str
-    source: str
-    test: str
-    judge: Callable[[Evidence], Verdict]
-    metric: str = ""
-    masks: tuple[str, ...] = ()
-    methods: tuple[str, ...] = ()
-
-    def verdict(self, evidence: Evidence) -> Verdict:
-        """The test, unless the measure puts a method ahead of the truth."""
-        if self.metric:
-            masks, methods = self.masks or evidence.masks, self.methods or evidence.methods
-            ahead = evidence.ahead_of_truth(self.metric, masks, methods)
-            if ahead:
-                return Verdict(BEHIND, f"{info(self.metric).display}, method - truth: {ahead}")
-        return self.judge(evidence)
 
 
 def claims(evidence: Evidence) -> list[Claim]:
@@ -152,132 +94,6 @@ def _rank(evidence: Evidence, metric: str, mask: str, allowed: int) -> Verdict:
     return Verdict(FAILS if len(better) > allowed else OPEN, text)
 
 
-class SpeedUp(NamedTuple):
-    """Seconds of RePaint over RAD's.
-
-    Attributes:
-        ratio: of the medians.
-        low, high: of the quartiles, widened by the change of the machine's speed between the jobs.
-        text: in words.
-    """
-
-    ratio: float
-    low: float
-    high: float
-    text: str
-
-    def verdict(self, factor: float) -> str:
-        """Whether RAD is at least so many times as fast."""
-        return HOLDS if self.low >= factor else FAILS if self.high < factor else OPEN
-
-
-def speed(evidence: Evidence) -> Verdict:
-    """Seconds per image of RePaint over RAD's, both at their official budgets, one image each."""
-    found, own = (speed_up(evidence, budget, budget) for budget in ("official", "run"))
-    if found is None:
-        return Verdict(UNTESTED, "RAD or RePaint was not timed at its official budget")
-    text = found.text + (f"; at the budgets of this run {own.text}" if own else "")
-    return Verdict(found.verdict(FACTOR), text)
-
-
-def speed_at_few(evidence: Evidence) -> Verdict:
-    """RAD at this run's budget, if that is small, against RePaint at its official one."""
-    found, rad = speed_up(evidence, "run", "official"), evidence.timed("rad", "run")
-    if found is None:
-        return Verdict(UNTESTED, "RAD, or RePaint at its official budget, was not timed")
-    if rad.evaluations > FEW:
-        count = number(rad.evaluations, 0)
-        return Verdict(UNTESTED, f"RAD has {count} evaluations in this run, more than {FEW}")
-    measured = all(evidence.cell(OFFICIAL, mask) for mask in evidence.masks)
-    quality = no_worse_than_repaint(evidence, OFFICIAL if measured else "repaint")
-    if quality.outcome == UNTESTED:
-        return quality
-    outcome = max(quality.outcome, found.verdict(FACTOR), key=ORDER.index)
-    return Verdict(outcome, f"{found.text}; {quality.numbers}")
-
-
-def faster_without_loss(evidence: Evidence) -> Verdict:
-    """RAD against RePaint at the budgets of this run: seconds and LPIPS."""
-    found, quality = speed_up(evidence, "run", "run"), no_worse_than_repaint(evidence)
-    if found is None or quality.outcome == UNTESTED:
-        return quality if found else Verdict(UNTESTED, "RAD or RePaint was not timed")
-    outcome = max(quality.outcome, found.verdict(1), key=ORDER.index)
-    return Verdict(outcome, f"{found.text}; {quality.numbers}")
-
-
-def speed_up(evidence: Evidence, rad: str, repaint: str) -> SpeedUp | None:
-    """Seconds of RePaint over RAD's at two budgets; None where one was not timed, or the two on
-    different kinds of device."""
-    slow, fast = evidence.timed("repaint", repaint), evidence.timed("rad", rad)
-    if slow is None or fast is None or slow.device != fast.device:
-        return None
-    works = slow.calibration_seconds, fast.calibration_seconds
-    change = max(works) / min(works)
-    ratio = float(slow.seconds_median / fast.seconds_median)
-    low = float(slow.seconds_q25 / fast.seconds_q75) / change
-    high = float(slow.seconds_q75 / fast.seconds_q25) * change
-    both = ", ".join(
-        f"{row.label} {number(row.evaluations, 0)} evaluations in {number(row.seconds_median)} s"
-        for row in (slow, fast)
-    )
-    text = f"{number(ratio)} [{number(low)}, {number(high)}] times: {both}, on {fast.device}"
-    return SpeedUp(ratio, low, high, text)
-
-
-def no_worse_than_repaint(evidence: Evidence, repaint: str = "repaint") -> Verdict:
-    """LPIPS of RAD at the budget of this run against RePaint's at one, mask by mask."""
-    found, outcomes, counts = [], [], ""
-    for mask in evidence.masks:
-        rad, other = evidence.cell("rad", mask), evidence.cell(repaint, mask)
-        paired = evidence.difference("rad", repaint, "lpips", mask)
-        if paired is None or not rad or not other:
-            return Verdict(UNTESTED, "LPIPS of RAD and of RePaint is not there on every mask")
-        outcomes.append(_small(paired.low, paired.high, MARGIN * other.value("lpips")))
-        found.append(f"{mask} {in_words(paired)}")
-        counts = f"{number(rad.evaluations, 0)} and {number(other.evaluations, 0)} evaluations, "
-        counts += f"{paired.n:,} images"
-    text = f"LPIPS, RAD - RePaint: {', '.join(found)}; {counts}"
-    return Verdict(max(outcomes, key=ORDER.index), text)
-
-
-def _small(low: float, high: float, margin: float) -> str:
-    """Whether something is no larger than a margin: an interval above 0 says that it is not."""
-    return FAILS if low > 0 else HOLDS if high <= margin else OPEN
-
-
-SPEED = (
-    Claim(
-        "speed",
-        "RAD is up to 100 times faster than the state of the art",
-        "paper, abstract",
-        f"RePaint at its official budget (2,410 evaluations) takes at least {FACTOR} times the "
-        f"seconds of RAD at its official budget (100 evaluations), one image at a time{TIMED}",
-        speed,
-    ),
-    Claim(
-        "speed_at_few_evaluations",
-        f"RAD with at most {FEW} evaluations is {FACTOR} times faster than RePaint at its "
-        "official budget, with no worse LPIPS",
-        "after the paper's abstract; the budget is our choice",
-        f"RePaint at its official budget takes at least {FACTOR} times the seconds of RAD at "
-        f"the budget of this run, which is at most {FEW} evaluations, one image at a time{TIMED}; "
-        "and its LPIPS is as in the next claim, of RePaint at its official budget if that was "
-        "sampled (ablation `official`)",
-        speed_at_few,
-        "lpips",
-    ),
-    Claim(
-        "speed_without_loss",
-        "RAD is faster with no worse LPIPS than RePaint",
-        "paper, main table",
-        "at the budgets of this run RePaint takes more seconds than RAD, one image at a time"
-        f"{TIMED}; and the {NO_WORSE.format('RAD', 'RePaint', ' on every mask')} on one",
-        faster_without_loss,
-        "lpips",
-    ),
-)
-
-
 def part(name: str, ablation: str, variant: str, worse: bool, statement: str, source: str) -> Claim:
     """What an ablation's variant does to the LPIPS, against RAD trained on as many images.
 
@@ -310,7 +126,7 @@ def _part(evidence: Evidence, method: str, unchanged: str, worse: bool) -> Verdi
         return Verdict(HOLDS if paired.low > 0 else FAILS if paired.high < 0 else OPEN, text)
     cells = [evidence.cell(method, mask) for mask in evidence.masks]
     mean = sum(cell.value("lpips") for cell in cells if cell) / len(cells)
-    return Verdict(_small(-paired.high, -paired.low, MARGIN * mean), text)
+    return Verdict(small(-paired.high, -paired.low, MARGIN * mean), text)
 
 
 OURS = "our test; the paper uses rank 16"
@@ -351,7 +167,7 @@ def no_seam(mask: str) -> Claim:
         shown = ", ".join(f"{printed.label(m)} {number(v)}" for m, v in others.items())
         own = f"{number(float(row['value']))} [{number(row['low'])}, {number(row['high'])}]"
         text = f"{own} {row['unit']}" + (f"; others: {shown}" if shown else "")
-        return Verdict(_small(row["low"], row["high"], VISIBLE), text)
+        return Verdict(small(row["low"], row["high"], VISIBLE), text)
 
     return Claim(
         f"no_seam_{mask}",

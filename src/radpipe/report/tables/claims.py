@@ -10,7 +10,9 @@ from radpipe.job import Job
 from radpipe.lazy import pandas
 from radpipe.method import TRUTH
 from radpipe.report import printed
-from radpipe.report.claims import ABLATIONS, BEHIND, HOLDS, UNTESTED, Verdict, claims, speed_up
+from radpipe.report.claim import BEHIND, HOLDS, UNTESTED, Verdict
+from radpipe.report.claims import ABLATIONS, claims
+from radpipe.report.claims_speed import speed_up
 from radpipe.report.evidence import Evidence
 from radpipe.report.needs import ablation_methods, cell_targets, timing_targets
 from radpipe.report.table import Block, Table, Text, entries
