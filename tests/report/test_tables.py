@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radpipe import ablations, codedigest, plugins
+from radpipe import ablations, codedigest, inpainters, plugins
 from radpipe.pipeline import Pipeline, target_of
 from radpipe.report import load, names, printed
 from radpipe.report.comparison import cell_rows, long_table, readable
@@ -322,3 +322,24 @@ def test_an_ablation_of_one_file_has_a_table(
         assert "rad@colour-fortieth" in set(table.data["method"])
     finally:
         plugins.names.cache_clear()
+
+
+def test_a_changed_label_makes_what_prints_it_stale_and_no_score(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = make_settings(methods=METHODS, masks=["box"])
+
+    def digests() -> dict[str, str]:
+        pipeline = Pipeline(settings)
+        cell = pipeline.target("evaluate", dataset="emoji", method="telea", mask="box")
+        found = [*pipeline.report_targets(), cell]
+        return {str(target): pipeline.digest(target) for target in found}
+
+    before = digests()
+    monkeypatch.setattr(inpainters.load("telea"), "label", "Another name")
+    after = digests()
+    changed = {name for name in before if before[name] != after[name]}
+    assert len(changed) > 5
+    for name in changed:
+        assert name.startswith(("table", "figure"))
+    assert not any("noise_schedule" in name or "mask_bank" in name for name in changed)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from radpipe.errors import UserError
+from radpipe.evaluation import info
 from radpipe.evaluation.intervals import Interval, bootstrap_difference, jackknife_difference
 from radpipe.inpainters import load as load_method
 from radpipe.job import Job
@@ -67,12 +68,17 @@ def read_cell(job: Job, dataset: str, method: str, mask: str) -> Cell | None:
         dataset,
         method,
         mask,
-        {row["metric"]: row for row in rows},
+        {row["metric"]: row | _printed(row["metric"]) for row in rows},
         scores.sort_values("image", ignore_index=True),
         settings["seed"],
         settings["evaluation.bootstrap"],
         settings["evaluation.split"],
     )
+
+
+def _printed(metric: str) -> dict[str, str]:
+    """How a metric is called today, whatever it was when it was measured."""
+    return {"label": info(metric).display, "unit": info(metric).unit}
 
 
 def read_scores(job: Job, methods: Iterable[str], metrics: Iterable[str]) -> pandas.DataFrame:
