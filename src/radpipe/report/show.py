@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -50,10 +50,14 @@ def main_table(path: Path) -> str:
     return "\n\n".join([*blocks, LEGEND])
 
 
+def headline(measured: Iterable[str]) -> list[str]:
+    """The two metrics of a short table, of those that were measured: LPIPS and a distance."""
+    return [m for m in ("lpips", *DISTANCES) if m in set(measured)][:2]
+
+
 def _blocks(dataset: str, rows: pandas.DataFrame) -> str:
     """Methods down, masks and metrics across, as many masks beside each other as fit."""
-    measured = set(rows["metric"])
-    metrics = [m for m in ("lpips", *DISTANCES) if m in measured][:2]
+    metrics = headline(rows["metric"])
     masks = list(dict.fromkeys(rows["mask"]))
     for count in range(len(masks), 0, -1):
         chunks = [masks[i : i + count] for i in range(0, len(masks), count)]

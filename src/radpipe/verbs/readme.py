@@ -16,7 +16,7 @@ from radpipe.inpainters.base import Inpainter
 from radpipe.lazy import pandas
 from radpipe.method import TRUTH
 from radpipe.pipeline import Pipeline
-from radpipe.report.show import DISTANCES
+from radpipe.report.show import headline
 from radpipe.report.table import number
 from radpipe.verbs.picture import picture
 
@@ -60,8 +60,7 @@ def comparison(table: pandas.DataFrame, timing: pandas.DataFrame, pipeline: Pipe
     dataset = run.datasets[0]
     rows = table[table["dataset"] == dataset].set_index(["method", "mask", "metric"])
     rows = rows[pandas.to_numeric(rows["value"], errors="coerce").notna()]
-    measured = set(rows.index.get_level_values("metric"))
-    metrics = [m for m in ("lpips", *DISTANCES) if m in measured][:2]
+    metrics = headline(rows.index.get_level_values("metric"))
     columns = [(mask, metric) for mask in run.masks for metric in metrics]
     head = ["method", "evaluations", "seconds per image"]
     lines = [[*head, *(f"{mask}: {info(metric).display}" for mask, metric in columns)]]
