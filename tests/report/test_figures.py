@@ -108,6 +108,7 @@ def test_plotted_numbers_are_the_scores(tree: Tree) -> None:
     data = data[data["ablation"] == "lora_rank"].set_index("method")
     assert data["value"].to_dict() == {
         "rad@reference": 0.15, "rad@lora_rank-rank_4": 0.17, "rad@lora_rank-rank_64": 0.17,
+        "rad@lora_rank-all_weights": 0.17,
     }  # fmt: skip
     points = draw(tree, "quality_time").data
     assert set(points["metric"]) == {"lpips", "fd_alexnet"}

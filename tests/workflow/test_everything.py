@@ -59,7 +59,7 @@ def test_the_main_table_has_a_finite_number_everywhere(folder: Path) -> None:
 
 
 def test_every_variant_of_every_ablation_was_run(folder: Path) -> None:
-    variants = {"components": 6, "length": 2, "lora_rank": 2, "official": 1, "steps": 3}
+    variants = {"components": 6, "length": 2, "lora_rank": 3, "official": 1, "steps": 3}
     unchanged = {"steps": "rad", "official": "repaint"}
     for name, count in variants.items():
         data = table(folder, f"ablation_{name}")
@@ -105,7 +105,7 @@ def test_every_claim_is_judged_where_it_can_be(folder: Path) -> None:
     judged = (
         "lpips_box", "speed_without_loss", "spatial_embedding",
         "independent_masks", "perlin_masks", "from_scratch", "inverse_map", "loss_region",
-        "lower_rank", "higher_rank",
+        "lower_rank", "higher_rank", "all_weights",
     )  # fmt: skip
     assert [name for name in judged if verdicts[name] == untested] == []
     assert verdicts["known_pixels"] == "holds"

@@ -291,6 +291,8 @@ _PARTS: tuple[tuple[str, str, str, bool, str, str], ...] = (
     ("lower_rank", "lora_rank", "rank_4", True, "With an adapter of rank 4 RAD is worse", OURS),
     ("higher_rank", "lora_rank", "rank_64", False,
      "With an adapter of rank 64 RAD is not better", OURS),
+    ("all_weights", "lora_rank", "all_weights", False,
+     "Training all weights instead of an adapter is not better", OURS),
 )  # fmt: skip
 PARTS = tuple(part(*row) for row in _PARTS)
 
