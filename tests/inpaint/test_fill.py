@@ -159,7 +159,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         load(project=tmp_path)
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     with pytest.raises(UserError, match=r"network for `rad` on `emoji` is not there(.|\n)*dvc"):
-        load("rad", project=tmp_path)
+        load("rad", "emoji", project=tmp_path)
     for dataset in ("base", "lama"):
         receipt = tmp_path / f"results/checkpoints/emoji/{dataset}/receipt.json"
         receipt.parent.mkdir(parents=True)

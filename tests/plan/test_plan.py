@@ -146,7 +146,7 @@ def test_a_published_network_is_not_trained() -> None:
 
 
 def test_other_ways_to_name_targets() -> None:
-    pipeline = Pipeline(read())
+    pipeline = Pipeline(read(run__datasets=["emoji"]))
     assert planning.find(pipeline, "base") == [pipeline.target("base", dataset="emoji")]
     table = pipeline.target("table", name="main")
     for name in ("results/tables/main.csv", "./results/tables/main.md"):

@@ -62,6 +62,7 @@ def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
         take(f"{name}-micro", tmp_path / f"{name}.safetensors", cache_folder())
     own = {"size": 16, "base": "base-micro", "rad": "rad-micro", "model": NETWORK}
     raw["datasets"] = {"emoji": raw["datasets"]["emoji"] | own}
+    raw["run"]["datasets"] = ["emoji"]
     raw["training"]["lama"]["weights"] = "train"
     return Pipeline(params.parse(raw))
 

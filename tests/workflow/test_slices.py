@@ -93,7 +93,8 @@ def context(key: str) -> dict[str, Any]:
     if key.startswith("datasets."):
         return {"run.datasets": [key.split(".")[1]], "run.masks": ["box"]} | ablations
     if key.startswith("overrides.quick."):
-        return {"datasets.emoji.overrides": ["quick"], "run.masks": ["box"]} | ablations
+        quick = {"run.datasets": ["emoji"], "datasets.emoji.overrides": ["quick"]}
+        return quick | {"run.masks": ["box"]} | ablations
     if key.startswith("overrides."):
         trained = {"datasets.ffhq.base": "train"} if "training.base" in key else {}
         return {"run.datasets": ["ffhq"], "run.masks": ["box"]} | ablations | trained
@@ -188,4 +189,4 @@ def test_digests_name_stage_and_place() -> None:
     pipeline = Pipeline(settings({"run.ablations": ["components", "steps"]}))
     targets = list(pipeline.walk(pipeline.report_targets()))
     assert len({pipeline.digest(t) for t in targets}) == len(targets)
-    assert pipeline.target("base", dataset="emoji") in targets
+    assert pipeline.target("base", dataset=pipeline.settings.run.datasets[0]) in targets
