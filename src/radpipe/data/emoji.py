@@ -1,4 +1,4 @@
-"""Twemoji: 4,009 small pictures that every Python package index carries, the default data set.
+"""Twemoji: 4,009 small pictures of everything, which every Python package index carries.
 
 Skin tones and genders make near-duplicates, so the split is by base code point: all variants of
 a picture are on one side. The transparent pictures lie on a colour drawn at random per image; on
