@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from radpipe import params
+from radpipe.errors import UserError
 from radpipe.pipeline import Pipeline
 from radpipe.verbs import readme
 
@@ -95,6 +96,11 @@ def test_numbers_and_the_picture_are_those_of_the_results() -> None:
     for (file, name), content in blocks.items():
         text = (ROOT / file).read_text()
         assert f"<!-- {name} -->\n{content}\n<!-- end -->" in text, "type: radpipe readme"
+
+
+def test_numbers_of_another_run_are_not_taken(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not that of the current settings"):
+        readme.write(Pipeline(params.read(ROOT / "params.yaml")), tmp_path)
 
 
 def test_links_lead_somewhere() -> None:

@@ -37,7 +37,6 @@ CHANGES = {
     "training__base__images": 640,
     "training__rad__images": 320,
     "inpainters__repaint": {"steps": 20, "jump_length": 2, "resamplings": 3},
-    "resources__save_seconds": 0,
     "resources__sample_batch": 1,
 }
 SLURM = (

@@ -25,7 +25,7 @@ from report_tree import Tree, make_settings, picture
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     settings = make_settings(
-        methods=["rad", "telea"], masks=["box"], ablations=["lora_rank", "length"]
+        methods=["rad", "telea"], masks=["box"], ablations=["lora_rank", "length", "official"]
     )
     made = Tree(tmp_path_factory.mktemp("figures"), Pipeline(settings))
     made.write(*(target_of("figure", name=name) for name in names("figure")))
@@ -128,6 +128,21 @@ def test_without_ablations_the_figure_says_so(tmp_path: Path) -> None:
     drawing = draw(tree, "ablations")
     texts = [t.get_text() for axes in drawing.figure.axes for t in axes.texts]
     assert drawing.data.empty and "not run" in texts[0]
+
+
+def test_a_figure_of_ablations_leaves_out_those_of_other_images(tree: Tree) -> None:
+    """RePaint's official budget is measured on fewer; beside a line over all it says nothing."""
+    assert set(draw(tree, "ablations").data["ablation"]) == {"lora_rank", "length"}
+
+
+def test_without_lpips_no_image_is_the_best(tmp_path: Path) -> None:
+    settings = make_settings(methods=["rad", "telea"], masks=["box"])
+    changed = settings.resolve("emoji", {"evaluation.metrics": ["psnr_hole"]})
+    tree = Tree(tmp_path, Pipeline(changed))
+    tree.write(target_of("figure", name="qualitative_ranked"))
+    drawing = draw(tree, "qualitative_ranked")
+    texts = [t.get_text() for axes in drawing.figure.axes for t in axes.texts]
+    assert drawing.data.empty and "`evaluation.metrics`" in texts[0]
 
 
 def test_a_figure_of_ablations_says_what_was_trained(tree: Tree) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pytest
 from radpipe import ablations, codedigest, inpainters, plugins
 from radpipe.pipeline import Pipeline, target_of
 from radpipe.report import load, names, printed
-from radpipe.report.comparison import cell_rows, long_table, readable
+from radpipe.report.comparison import cell_rows, long_table, readable, warnings
 from radpipe.report.results import Cell
 from radpipe.report.show import show
 from radpipe.report.table import Block, Table, Text, csv_text, decimals_for, number
@@ -105,7 +106,7 @@ def test_a_column_that_says_the_same_in_every_row_is_a_line_below(tmp_path: Path
 def by_hand(method: str, values: list[float]) -> Cell:
     """A cell of images with these LPIPS values."""
     mean = sum(values) / len(values)
-    row = {
+    row: dict[str, Any] = {
         "metric": "lpips", "label": "LPIPS", "value": mean, "low": mean - 0.3, "high": mean + 0.3,
         "n": len(values), "unit": "", "lower_is_better": True, "note": "",
     }  # fmt: skip
@@ -125,6 +126,16 @@ def test_differences_to_rad_are_paired() -> None:
     assert same["difference"] == pytest.approx(0)
     assert same["significant"] == "no"
     assert all(entry["difference"] is None for entry in long_table(cell_rows(rad, rad, "")).iloc)
+
+
+def test_a_warning_names_the_cells_that_it_is_about() -> None:
+    labels = {"rad": "RAD", "telea": "Telea"}
+    cells = [by_hand(method, 3 * [0.1, 0.2, 0.3, 0.4]) for method in labels]
+    assert warnings("emoji", cells, labels) == []
+    cells[1].rows["lpips"]["note"] = "outliers"
+    assert warnings("emoji", cells, labels) == ["LPIPS (emoji): outliers (Telea, box)."]
+    cells[0].rows["lpips"]["note"] = "outliers"
+    assert warnings("emoji", cells, labels) == ["LPIPS (emoji): outliers."]
 
 
 def test_a_distance_of_distributions_is_paired_by_blocks(main: pd.DataFrame) -> None:

@@ -57,7 +57,7 @@ def compare(
         for row in rows
         if row.get("weights", NO_WEIGHTS) != NO_WEIGHTS
     )
-    return rows, [*_facts(cells), *named]
+    return rows, [*_facts(cells, methods), *named]
 
 
 def cell_rows(cell: Cell, other: Cell | None, weights: str) -> list[Row]:
@@ -197,7 +197,7 @@ def _column(part: pandas.DataFrame) -> dict[str, Text]:
     return entries
 
 
-def _facts(cells: Sequence[Cell]) -> list[str]:
+def _facts(cells: Sequence[Cell], labels: Mapping[str, str]) -> list[str]:
     """What a reader must know: images, intervals, networks, resizing, reference, warnings."""
     lines: list[str] = []
     for dataset in dict.fromkeys(c.dataset for c in cells):
@@ -214,6 +214,7 @@ def _facts(cells: Sequence[Cell]) -> list[str]:
         )
         shown = [cell for cell in own if cell.method != TRUTH]
         lines += [_about(dataset, row) for cell in shown for row in cell.rows.values()]
+        lines += warnings(dataset, shown, labels)
     return list(dict.fromkeys(lines))
 
 
@@ -223,5 +224,19 @@ def _about(dataset: str, row: Mapping[str, Any]) -> str:
     if "weights_sha256" in details:
         details["weights_sha256"] = str(details["weights_sha256"])[:12]
     facts = [f"{key.replace('_', ' ')}: {value}" for key, value in details.items()]
-    parts = [info(row["metric"]).meaning, *facts, row["interval"], row["note"]]
+    parts = [info(row["metric"]).meaning, *facts, row["interval"]]
     return f"{row['label']} ({dataset}): {'; '.join(filter(None, parts))}."
+
+
+def warnings(dataset: str, cells: Sequence[Cell], labels: Mapping[str, str]) -> list[str]:
+    """What is said of single numbers, and of which; of all of a metric without a list."""
+    places: dict[str, list[str]] = {}
+    for cell in cells:
+        for row in cell.rows.values():
+            if row["note"]:
+                place = f"{labels[cell.method]}, {cell.mask}"
+                places.setdefault(f"{row['label']} ({dataset}): {row['note']}", []).append(place)
+    return [
+        f"{text}." if len(where) == len(cells) else f"{text} ({'; '.join(where)})."
+        for text, where in places.items()
+    ]

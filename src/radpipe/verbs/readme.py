@@ -21,10 +21,20 @@ from radpipe.report.table import number
 from radpipe.verbs.picture import picture
 
 README, METHODS = "README.md", "docs/methods.md"
+TABLES = ("main", "timing")  # that the texts are made from
 
 
 def write(pipeline: Pipeline, root: Path) -> list[str]:
-    """Bring the texts up to date; the blocks that changed."""
+    """Bring the texts up to date; the blocks that changed.
+
+    Raises:
+        UserError: a table that they stand on is not that of the current settings and code.
+    """
+    for name in TABLES:
+        if not pipeline.current(pipeline.target("table", name=name), root):
+            table = f"results/tables/{name}.csv"
+            what = "a table is not there, or not that of the current settings and code"
+            raise UserError(what, table, f"run: snakemake --cores all {table}")
     changed = []
     for (file, name), content in blocks(pipeline, root).items():
         path = root / file
@@ -41,9 +51,7 @@ def write(pipeline: Pipeline, root: Path) -> list[str]:
 
 def blocks(pipeline: Pipeline, root: Path) -> dict[tuple[str, str], str]:
     """(file, name) -> Markdown of every block."""
-    main, timing = (
-        pandas.read_csv(root / f"results/tables/{name}.csv") for name in ("main", "timing")
-    )
+    main, timing = (pandas.read_csv(root / f"results/tables/{name}.csv") for name in TABLES)
     return {
         (README, "comparison"): comparison(main, timing, pipeline),
         (README, "dag"): f"```mermaid\n{picture(pipeline)}\n```",

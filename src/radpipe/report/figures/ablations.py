@@ -22,7 +22,8 @@ CAPTION = (
     "dashed line, the unchanged RAD, is better than it. Solvers: LPIPS against network "
     "evaluations; a curve that falls early needs few, bands are 95 % intervals. The headings say "
     "how many images RAD was trained on: the ablations' RAD saw fewer than the comparison's, so "
-    "that values compare within a row of panels only."
+    "that values compare within a row of panels only. Variants that were scored on fewer images "
+    "have a table alone."
 )
 COLUMNS = (*SCORES, "ablation", "variant", "images")
 needs = ablation_targets
@@ -59,6 +60,8 @@ def plotted(job: Job) -> pandas.DataFrame:
     """A row per data set, ablation, mask and variant."""
     parts = []
     for name in job.settings["run.ablations"]:
+        if load(name).varies("evaluation.images"):
+            continue  # a bar of other images beside the line of these would compare nothing
         labels = load(name).methods(name)
         part = read_scores(job, labels, [METRIC])
         part["ablation"], part["variant"] = name, part["method"].map(labels)

@@ -7,7 +7,7 @@ from radpipe.lazy import pandas
 from radpipe.report import inpainted, style
 from radpipe.report.needs import picture_targets
 
-KEYS = ("run.datasets", "run.methods", "run.masks")
+KEYS = ("run.datasets", "run.methods", "run.masks", "evaluation.metrics")
 needs = picture_targets
 CAPTION = (
     "The images on which RAD has its lowest, median and highest LPIPS, two of each per mask, with "
@@ -22,6 +22,9 @@ def draw(job: Job) -> style.Drawing:
     """A band per data set, a grid per mask."""
     if "rad" not in job.settings["run.methods"]:
         return style.empty("RAD was not run", inpainted.COLUMNS, CAPTION)
+    if inpainted.SHOWN not in job.settings["evaluation.metrics"]:
+        text = f"nothing to rank by: `evaluation.metrics` does not name `{inpainted.SHOWN}`"
+        return style.empty(text, inpainted.COLUMNS, CAPTION)
 
     def choose(scores: pandas.DataFrame) -> list[tuple[str, str]]:
         own = scores["rad"].to_dict()

@@ -23,9 +23,9 @@ NAME = "length"
 METRICS = ("lpips", "fid_truth", "fd_alexnet_truth")
 COLUMNS = (*SCORES, "images")
 CAPTION = (
-    "RAD after trainings of different length, each with a learning rate that ends with it: is the "
-    "curve flat at its right end, or would more images help? Bars: 95 % intervals. The other "
-    "methods of the comparison as lines, at their own budgets."
+    "RAD after trainings of different length, each a training of its own and no snapshot of a "
+    "longer one: is the curve flat at its right end, or would more images help? Bars: 95 % "
+    "intervals. The other methods of the comparison as lines, at their own budgets."
 )
 
 
