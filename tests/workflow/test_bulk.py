@@ -27,7 +27,7 @@ def test_a_clone_without_the_bulk_of_ablations_has_nothing_to_do(
     targets = list(pipeline.walk(pipeline.report_targets()))
     kept = {name for target in targets for name in pipeline.kept(target)}
     bulk = {name for target in targets for name in target.outputs} - kept
-    assert {Path(name).suffix for name in bulk} == {".zip", ".npz", ".safetensors"}
+    assert {Path(name).suffix for name in bulk} == {".zip", ".csv", ".npz", ".safetensors"}
     assert all((clone / name).is_file() for name in kept)
     assert not any((clone / name).exists() for name in bulk)
     assert all((repository / name).is_file() for name in bulk)

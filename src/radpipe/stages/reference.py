@@ -32,6 +32,7 @@ STAGE = Stage(
         )
     },
     upstream=lambda pipeline, target: [pipeline.target("data", dataset=target["dataset"])],
+    bulk=lambda pipeline, target: ["features.npz"],
 )
 
 

@@ -58,7 +58,8 @@ STAGE = Stage(
     plugins=lambda pipeline, target: [f"inpainters.{target.method.name}"],
     upstream=_upstream,
     bulk=lambda pipeline, target: [
-        f"{target['shard']}.{end}" for end in (PARTS if target.method.is_variant else PARTS[1:])
+        f"{target['shard']}.{end}"
+        for end in ((*PARTS, "csv") if target.method.is_variant else PARTS[1:])
     ],
 )
 
