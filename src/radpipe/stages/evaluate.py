@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radpipe.dag import Stage, Target
-from radpipe.evaluation import info, modules
+from radpipe.evaluation import feature_networks, info, modules
 from radpipe.evaluation.cell import CellScores, evaluate_cell, passes
 from radpipe.evaluation.intervals import Resampling
 from radpipe.evaluation.reference import load_references, save_arrays
@@ -81,7 +81,12 @@ def score(
     metrics: list[str],
     on_step: Callable[[int], object] | None = None,
 ) -> CellScores:
-    """Measure some images of the cell, uint8 `[N, H, W, 3]`."""
+    """Measure some images of the cell, uint8 `[N, H, W, 3]`.
+
+    The reference statistics, which no shared copy of the results has, are read where a metric
+    compares with them.
+    """
+    compared = feature_networks(metrics, to_truth=False)
     truths = ImageStore(_truths(job))
     holes = ImageStore(job.folder("holes").file("holes.zip"))
     return evaluate_cell(
@@ -90,7 +95,7 @@ def score(
         np.stack([holes.read(i) for i in ids]),
         ids,
         metrics,
-        load_references(job.folder("reference").file("features.npz")),
+        load_references(job.folder("reference").file("features.npz")) if compared else {},
         setup_of(job, metrics, job.settings["evaluation.fd_size"]),
         Resampling(
             job.settings["evaluation.jackknife_blocks"],
