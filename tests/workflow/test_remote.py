@@ -194,5 +194,6 @@ def test_two_clones_share_a_remote(finished, tmp_path: Path, webdav) -> None:
     (said,) = [line for line in pull(one).splitlines() if "dvc push" in line]
     assert "lacks" in said and "results/metrics" in said and "results/samples" not in said
     assert {path: path.read_bytes() for path in before} == before
-    # images beyond a cell's first are in no remote: scores made anew need them
-    assert set(versioned.planned(one)) == {"sample", "evaluate", "table", "figure"}
+    # images beyond a cell's first and features are in no remote: scores made anew need them
+    jobs = {"reference", "sample", "evaluate", "table", "figure"}
+    assert set(versioned.planned(one)) == jobs
