@@ -32,7 +32,6 @@ use rule job as evaluate with:
         receipt="results/metrics/{dataset}/{method}/{mask}/receipt.json",
         features="results/metrics/{dataset}/{method}/{mask}/features.npz",
         scores="results/metrics/{dataset}/{method}/{mask}/scores.csv",
-        seconds="results/metrics/{dataset}/{method}/{mask}/seconds.csv",
         metrics="results/metrics/{dataset}/{method}/{mask}/metrics.json",
     log:
         "results/logs/evaluate/{dataset}-{method}-{mask}.log",

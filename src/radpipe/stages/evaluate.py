@@ -47,7 +47,7 @@ STAGE = Stage(
     name="evaluate",
     folder="results/metrics/{dataset}/{method}/{mask}",
     files=("features.npz",),
-    extras=("scores.csv", "seconds.csv", "metrics.json"),
+    extras=("scores.csv", "metrics.json"),
     keys=(
         "seed",
         "evaluation.images",
@@ -64,9 +64,8 @@ STAGE = Stage(
 
 
 def run(job: Job) -> None:
-    """Write scores.csv (a row per image), seconds.csv (as measured while sampling), metrics.json
-    (a row per metric) and features.npz. Seconds have a file of their own, which no receipt
-    vouches for: they differ from run to run."""
+    """Write scores.csv (a row per image), metrics.json (a row per metric) and features.npz. The
+    seconds of sampling stay with the samples: they differ from run to run."""
     truths = ImageStore(_truths(job))
     rows, outputs = truths_of(job, truths) if job.method.is_truth else outputs_of(job)
     metrics = job.settings["evaluation.metrics"]
@@ -134,8 +133,6 @@ def _write(job: Job, rows: pandas.DataFrame, scores: CellScores) -> None:
     measured = scores.per_image.rename(columns={"image_id": "image"})
     table = rows.merge(measured, on="image", validate="one_to_one")
     table.insert(1, "mask", job.wildcards["mask"] + "/" + table["image"])
-    with atomic(job.out / "seconds.csv") as temporary:
-        table[["image", "mask", "seconds"]].to_csv(temporary, index=False)
     with atomic(job.out / "scores.csv") as temporary:
         table.drop(columns="seconds").to_csv(temporary, index=False, float_format="%.9g")
     save_arrays(job.out / "features.npz", scores.features)
