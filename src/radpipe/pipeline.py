@@ -153,6 +153,23 @@ class Pipeline:
         found = Receipt.read(root / target.receipt)
         return None if found is None or found.digest == self.digest(target) else found
 
+    def require(self, target: Target, root: Path, file: str, then: str = "") -> None:
+        """Refuse to go on from a result under `root` that is not `current`.
+
+        Args:
+            target: it, or what it stands on.
+            root: the repository.
+            file: what the user should make, and has to be there if it is a file of the target.
+            then: what the user types after that.
+        """
+        there = file not in target.outputs or (root / file).is_file()
+        if not (there and self.current(target, root)):
+            raise UserError(
+                "a result is not there, or not that of the current settings and code",
+                file if file in target.outputs else target.receipt,
+                f"run: snakemake --cores all {file}{then and f'; then {then}'}",
+            )
+
     def kept(self, target: Target) -> list[str]:
         """The files that every copy of the results has: all but the bulk that stages declare.
 

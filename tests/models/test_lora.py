@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from radpipe.errors import UserError
@@ -202,6 +203,17 @@ def test_unusable_folders_are_named(small_net, tmp_path):
     (tmp_path / "adapter_config.json").write_text("{")
     with pytest.raises(UserError, match="damaged"):
         load_adapter(copy.deepcopy(small_net), tmp_path)
+
+
+def test_an_adapter_without_one_of_its_tensors_is_refused(small_net, tmp_path):
+    """A layer left out would stay the base network's, without a word."""
+    save_adapter(add_lora(copy.deepcopy(small_net)), tmp_path)
+    weights = load_file(tmp_path / "adapter_model.safetensors")
+    for name in (min(weights), max(weights), "base_model.model.out.2.lora_A.weight"):
+        kept = {key: value for key, value in weights.items() if key != name}
+        save_file(kept, tmp_path / "adapter_model.safetensors")
+        with pytest.raises(UserError, match=name):
+            load_adapter(copy.deepcopy(small_net), tmp_path)
 
 
 def test_an_adapter_that_is_no_number_is_refused(small_net, tmp_path):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -190,6 +191,8 @@ def load_adapter(unet: AdmUNet, folder: Path) -> AdmUNet:
     refuse_nan(adapter, folder / WEIGHTS)
     weights = dict(unet.state_dict())
     try:
+        if missing := _tensors(unet, config) - adapter.keys():
+            raise KeyError(min(missing))
         for key, given in adapter.items():
             layer, lora, factor = key.removeprefix(PREFIX).partition(".lora_")
             if not lora:  # a time layer, trained in full
@@ -208,6 +211,17 @@ def load_adapter(unet: AdmUNet, folder: Path) -> AdmUNet:
             "give the base network that it was trained on",
         ) from None
     return unet
+
+
+def _tensors(unet: AdmUNet, config: dict[str, Any]) -> set[str]:
+    """The names of all that an adapter of this configuration changes in a network."""
+    names = set()
+    for layer, module in unet.named_modules():
+        if re.fullmatch(config["target_modules"], layer):
+            names |= {f"{layer}.lora_A.weight", f"{layer}.lora_B.weight"}
+        elif any(layer.endswith(end) for end in config["modules_to_save"]):
+            names |= {f"{layer}.{name}" for name, _ in module.named_parameters()}
+    return {PREFIX + name for name in names}
 
 
 def _register(config: LoraConfig, architecture: AdmConfig) -> None:

@@ -31,10 +31,7 @@ def write(pipeline: Pipeline, root: Path) -> list[str]:
         UserError: a table that they stand on is not that of the current settings and code.
     """
     for name in TABLES:
-        if not pipeline.current(pipeline.target("table", name=name), root):
-            table = f"results/tables/{name}.csv"
-            what = "a table is not there, or not that of the current settings and code"
-            raise UserError(what, table, f"run: snakemake --cores all {table}")
+        pipeline.require(pipeline.target("table", name=name), root, f"results/tables/{name}.csv")
     changed = []
     for (file, name), content in blocks(pipeline, root).items():
         path = root / file

@@ -77,12 +77,7 @@ def remake(pipeline: Pipeline, root: Path, cores: str) -> Verified:
         UserError: the table here is not that of the current settings, or the run failed.
     """
     table, claims = (pipeline.target("table", name=name) for name in (TABLE, CLAIMS))
-    if not (pipeline.current(table, root) and (root / _csv(TABLE)).is_file()):
-        raise UserError(
-            "this table is not there, or not that of the current settings and code",
-            _csv(TABLE),
-            f"run: snakemake --cores all {_csv(TABLE)}; then verify again",
-        )
+    pipeline.require(table, root, _csv(TABLE), "verify again")
     tables = [table]
     if pipeline.current(claims, root) and not _missing(pipeline, claims, root):
         tables.append(claims)

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from radpipe.dag import Target
-from radpipe.errors import UserError
 from radpipe.evaluation import info
 from radpipe.imagestore import ImageStore
 from radpipe.job import Job
@@ -89,12 +88,7 @@ def verify(pipeline: Pipeline, root: Path, share: int) -> Verified:
 
 def _job(pipeline: Pipeline, root: Path, target: Target) -> Job:
     """The job that made a result; refused where the result is not its own."""
-    if not pipeline.current(target, root):
-        raise UserError(
-            "a result is not there, or not that of the current settings and code",
-            target.receipt,
-            "run: snakemake --cores all results/tables/main.csv; then verify again",
-        )
+    pipeline.require(target, root, "results/tables/main.csv", "verify again")
     return Job(pipeline.slice(target), root, pipeline.view(target).resources)
 
 
