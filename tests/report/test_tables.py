@@ -292,6 +292,9 @@ def test_the_timing_table_prints_every_budget_and_what_was_not_run(tmp_path: Pat
     assert printed_rows["RAD", "official", "1"][0] == "100"
     assert ("Telea", "official", "1") not in printed_rows
     assert printed_rows["MCG", "not run", ""] == ["", "", "", ""]
+    unsorted = ["telea", "rad", "repaint"]
+    table = build(tmp_path / "unsorted", "timing", methods=unsorted)[0]
+    assert list(table.data["method"].unique()) == unsorted, "methods as in params.yaml"
 
 
 def test_the_terminal_shows_the_main_table_in_80_columns(tmp_path: Path) -> None:

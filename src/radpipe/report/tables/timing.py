@@ -33,8 +33,12 @@ needs = timing_targets
 
 def build(job: Job) -> Table:
     """A row per data set, method, budget and batch."""
-    data = read_timing(job)
-    missing = [m for m in printed.PAPER_METHODS if m not in job.settings["run.methods"]]
+    methods = list(job.settings["run.methods"])
+    order = [*job.settings["run.datasets"], *methods]
+    data = read_timing(job).sort_values(
+        ["dataset", "method"], key=lambda names: names.map(order.index), kind="stable"
+    )
+    missing = [m for m in printed.PAPER_METHODS if m not in methods]
     empty = ("",) * (len(SHOWN) - 2)
     not_run = [(printed.label(method), printed.NOT_RUN, *empty) for method in missing]
     blocks = tuple(
