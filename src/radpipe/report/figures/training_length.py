@@ -81,3 +81,6 @@ def _panel(axes: matplotlib.axes.Axes, part: pandas.DataFrame, methods: list[str
         zorder=4,
     )
     axes.set_xscale("log")
+    places = sorted(trained["images"].unique())
+    axes.set_xticks(places, [f"{n / 1000:g}k" if n >= 1000 else f"{n:g}" for n in places])
+    axes.set_xticks([], minor=True)
